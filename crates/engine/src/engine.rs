@@ -18,12 +18,12 @@ use crate::health;
 use crate::message::{Configuration, IsolationSetup};
 use crate::network;
 use crate::options::{EngineOptions, Isolation, Templates};
-use crate::sandbox::{Core, LocalSandbox, PrewarmQueue, WarmPool, prewarm};
+use crate::sandbox::{EngineCore, LocalSandbox, PrewarmQueue, WarmPool, prewarm};
 use crate::server::blueprint::Blueprint;
 use crate::server::data_dir::DataDir;
 use crate::server::ground::Ground;
 use crate::server::ids::Ranges;
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::preload::Preload;
 use crate::server::shell;
 use crate::server::{blocking, unavailable};
@@ -64,7 +64,7 @@ const NOBODY_LISTENS: &str = "ECONNREFUSED";
 /// The local sandbox engine. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    core: Arc<Core>,
+    core: Arc<EngineCore>,
     node_version: String,
 }
 
@@ -95,7 +95,7 @@ impl Engine {
             let warm_pool = WarmPool::new(is_isolated && options.templates != Templates::None);
             let (clock, runtime, last_trial) = (options.clock, Handle::current(), tokio::sync::Mutex::default());
             let prewarm_queue = PrewarmQueue::default();
-            Arc::new(Core {
+            Arc::new(EngineCore {
                 launcher,
                 snapshots,
                 warm_pool,
@@ -108,16 +108,16 @@ impl Engine {
                 runtime,
             })
         };
-        let start = Launcher::start(options.launcher, configuration, launcher_lock, network, options.observer);
+        let start = LauncherClient::start(options.launcher, configuration, launcher_lock, network, options.observer);
         Self::start_with(start, cgroups, data_dir, &given, make).await
     }
 
     async fn start_with(
-        launcher: impl Future<Output = Result<Arc<Launcher>, SandboxError>>,
+        launcher: impl Future<Output = Result<Arc<LauncherClient>, SandboxError>>,
         cgroups: Option<CgroupPlan>,
         data_dir: DataDir,
         node: &Path,
-        make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
+        make: impl FnOnce(Arc<LauncherClient>, DataDir) -> Arc<EngineCore>,
     ) -> Result<Self, SandboxError> {
         let launcher = match launcher.await {
             Ok(launcher) => launcher,
@@ -253,10 +253,10 @@ async fn prepare(
         templates: made.templates,
         containers: None,
     });
-    Ok((data_dir, Configuration { isolation, node, least: None }, Arc::new(ground)))
+    Ok((data_dir, Configuration { isolation, node, required: None }, Arc::new(ground)))
 }
 
-async fn sweep_snapshots(core: std::sync::Weak<Core>) {
+async fn sweep_snapshots(core: std::sync::Weak<EngineCore>) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
@@ -276,7 +276,7 @@ fn rest() {
 
 /// Checks regularly the files and directories that all sandboxes depend on. We poll, because no event reports files
 /// that become unreachable, for example when a file system is mounted over them.
-async fn keep_ground(core: std::sync::Weak<Core>) {
+async fn keep_ground(core: std::sync::Weak<EngineCore>) {
     let mut last_error = None;
     loop {
         tokio::time::sleep(GROUND_INTERVAL).await;
@@ -368,7 +368,7 @@ pub(crate) const fn is_about_the_ground(kind: SandboxErrorKind) -> bool {
 
 impl Engine {
     async fn try_create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let id = Core::new_sandbox_id();
+        let id = EngineCore::new_sandbox_id();
         let core = Arc::clone(&self.core);
         let sandbox = match spec.source {
             SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,

@@ -13,8 +13,8 @@ use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_domain::{Part, ResourceLimits, Trouble};
 
 use crate::cgroup::discover::own_groups;
-use crate::sandbox::{Core, LocalSandbox};
-use crate::server::launcher::Launcher;
+use crate::sandbox::{EngineCore, LocalSandbox};
+use crate::server::launcher_client::LauncherClient;
 use crate::server::{blocking, unavailable};
 
 /// With less free space than this, in bytes, a deploy may fail.
@@ -31,7 +31,7 @@ const LEAST_DESCRIPTORS: u64 = 32;
 const LEAST_PROCESSES: u64 = 16;
 
 /// Checks everything; causes come before their effects.
-pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
+pub(crate) async fn troubles(core: &Arc<EngineCore>) -> Vec<Trouble> {
     let (home, launcher) = (core.home().path().to_owned(), core.launcher.process());
     let looked = blocking("looking", move || Ok(resources(&home, launcher))).await;
     let mut troubles = looked.unwrap_or_else(|error| vec![Trouble::fatal(Part::Processes, error.message)]);
@@ -54,7 +54,7 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
 }
 
 /// Checks that the runtime on which sandboxes are made (the caller may be on another one) and the launcher respond.
-pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
+pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<LauncherClient>) -> Result<(), SandboxError> {
     let launcher = Arc::clone(launcher);
     let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());
     match tokio::time::timeout(PULSE_PATIENCE, checked).await {
@@ -134,7 +134,7 @@ fn free_processes() -> Option<u64> {
 
 /// Makes a snapshot and a sandbox from it, as a deploy and an invocation do, and removes both. After a success it is
 /// not repeated for [`FRESH`], because any client may ask for it.
-async fn trial(core: &Arc<Core>) -> Result<(), SandboxError> {
+async fn trial(core: &Arc<EngineCore>) -> Result<(), SandboxError> {
     let mut last = core.last_trial.lock().await;
     if last.is_some_and(|last| last.elapsed() < FRESH) {
         return Ok(());

@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_engine_sys::Ended;
 
-use crate::cgroup::{CgroupPlan, Figures};
+use crate::cgroup::{CgroupPlan, CgroupStats};
 use crate::fault::{kind_of_number, number_of};
 use crate::launcher::isolation_layer::IsolationLayer;
-use crate::launcher::told::Namespaces;
+use crate::launcher::proc_self::Namespaces;
 
 /// The first message to a launcher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,8 +34,8 @@ pub(crate) struct Configuration {
     pub(crate) isolation: Option<IsolationSetup>,
     /// The path of the node program on the host.
     pub(crate) node: String,
-    /// What an earlier launcher of this server has found. This launcher must find at least as much.
-    pub(crate) least: Option<Found>,
+    /// The features that an earlier launcher of this server has found. This launcher must find them, too.
+    pub(crate) required: Option<HostFeatures>,
 }
 
 /// What the isolation of sandboxes is made of.
@@ -198,7 +198,7 @@ pub(crate) struct CreateSandbox {
 pub(crate) enum FromLauncher {
     /// The launcher is configured. With isolation, the listener of the seccomp filter is attached, for the launcher and
     /// all that it makes.
-    Configured(Found),
+    Configured(HostFeatures),
     /// The launcher could not be configured, with the reason.
     ConfigurationFailed(String),
     /// The init runs. Its pidfd is attached.
@@ -220,7 +220,7 @@ pub(crate) enum FromLauncher {
         /// How it ended.
         exited: Exited,
         /// What the sandbox has used so far.
-        figures: Figures,
+        stats: CgroupStats,
     },
     /// The sandbox could not be made.
     CreateFailed {
@@ -243,24 +243,24 @@ pub(crate) enum FromLauncher {
         /// The sandbox.
         name: String,
         /// What it used.
-        figures: Figures,
+        stats: CgroupStats,
     },
 }
 
-/// The launcher's data that a template needs, too.
+/// What the launcher knows about its configuration and its host. Templates get a copy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Surroundings {
+pub(crate) struct LauncherContext {
     /// The server's configuration.
     pub(crate) configuration: Configuration,
     /// What the host lets a launcher do.
-    pub(crate) found: Found,
+    pub(crate) features: HostFeatures,
     /// The launcher's own namespaces; a sandbox must not be in any of them.
     pub(crate) host: Namespaces,
 }
 
 /// What the host lets a launcher do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Found {
+pub(crate) struct HostFeatures {
     /// Whether each sandbox has user ids of its own.
     pub(crate) own_uids: bool,
     /// Whether the working directory is an overlay; otherwise files are copied.
@@ -269,9 +269,9 @@ pub(crate) struct Found {
     pub(crate) own_devices: bool,
 }
 
-impl Found {
-    /// Returns whether everything is there that an earlier launcher found.
-    pub(crate) const fn is_as_good_as(self, earlier: Self) -> bool {
+impl HostFeatures {
+    /// Returns whether it has every feature that an earlier launcher found.
+    pub(crate) const fn includes(self, earlier: Self) -> bool {
         (self.own_uids || !earlier.own_uids)
             && (self.overlays || !earlier.overlays)
             && (self.own_devices || !earlier.own_devices)
@@ -282,7 +282,7 @@ impl Found {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToTemplate {
     /// The first message.
-    Configure(Box<Surroundings>),
+    Configure(Box<LauncherContext>),
     /// Fork, and join a sandbox. The pidfd of the sandbox's init, the child's end of its channel, and the files through
     /// which the sandbox's cgroups are joined are attached.
     Fork,
@@ -481,7 +481,7 @@ pub(crate) struct Exited {
 }
 
 impl Exited {
-    /// Makes the record of a command that was killed and of which there are no figures.
+    /// Makes the record of a command that was killed and of which nothing was measured.
     pub(crate) const fn killed(command: u32, asked: bool) -> Self {
         Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, asked }
     }

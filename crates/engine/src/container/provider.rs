@@ -24,10 +24,10 @@ use crate::health::pulse;
 use crate::message::{Configuration, ContainerSetup, CreateSandbox, IsolationSetup};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
-use crate::sandbox::running::Running;
+use crate::sandbox::processes::SandboxProcesses;
 use crate::server::data_dir::DataDir;
 use crate::server::ground::{Found, Ground};
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::{blocking, runtime, unavailable};
 
 /// The options of the engine of containers. Make them with [`ContainerOptions::new`] and change what differs.
@@ -90,12 +90,12 @@ impl fmt::Debug for ContainerOptions {
 /// The engine of containers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ContainerEngine {
-    core: Arc<Core>,
+    core: Arc<ContainerCore>,
 }
 
 #[derive(Debug)]
-struct Core {
-    launcher: Arc<Launcher>,
+struct ContainerCore {
+    launcher: Arc<LauncherClient>,
     images: Arc<Images>,
     ground: Arc<Ground>,
     /// The runtime that the engine was started on.
@@ -103,7 +103,7 @@ struct Core {
     _data_dir: DataDir,
 }
 
-impl Core {
+impl ContainerCore {
     /// Makes the files and directories that containers depend on again, if they are broken. Running containers go on.
     async fn mend(&self) -> Result<(), SandboxError> {
         if self.ground.mend().await? == Found::Mended {
@@ -114,7 +114,7 @@ impl Core {
 }
 
 /// Checks regularly the files and directories that all containers depend on, as the engine of sandboxes does.
-async fn keep_ground(core: Weak<Core>) {
+async fn keep_ground(core: Weak<ContainerCore>) {
     loop {
         tokio::time::sleep(GROUND_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
@@ -182,11 +182,11 @@ impl ContainerEngine {
             templates: None,
             containers: Some(ContainerSetup { allow_shared_ids, ..containers }),
         };
-        let configuration = Configuration { isolation: Some(isolation), node, least: None };
+        let configuration = Configuration { isolation: Some(isolation), node, required: None };
         let network = network::Shared::with_meter(network)?;
-        let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
+        let launcher = LauncherClient::start(launcher, configuration, lock, network, observer).await?;
         let (ground, runtime) = (Arc::new(ground), Handle::current());
-        let engine = Self { core: Arc::new(Core { launcher, images, ground, runtime, _data_dir: data_dir }) };
+        let engine = Self { core: Arc::new(ContainerCore { launcher, images, ground, runtime, _data_dir: data_dir }) };
         if let Err(error) = engine.try_container().await {
             engine.shutdown().await;
             return Err(error);
@@ -249,7 +249,7 @@ impl ContainerProvider for ContainerEngine {
                 Some(found.ok_or_else(missing)?)
             }
         };
-        let id = crate::sandbox::Core::new_sandbox_id();
+        let id = crate::sandbox::EngineCore::new_sandbox_id();
         let lower = lease.as_ref().map(|lease| lease.path().to_string_lossy().into_owned());
         let order = CreateSandbox {
             name: id.as_str().to_owned(),
@@ -260,22 +260,22 @@ impl ContainerProvider for ContainerEngine {
             disk_bytes: spec.disk_bytes,
         };
         let (mended, made_at) = (self.core.ground.times_mended(), Instant::now());
-        let running = match Running::launch(&self.core.launcher, order.clone()).await {
+        let processes = match SandboxProcesses::launch(&self.core.launcher, order.clone()).await {
             Err(error) if is_about_the_ground(error.kind) => {
                 self.core.mend().await?;
                 if self.core.ground.times_mended() == mended {
                     return Err(error);
                 }
-                Running::launch(&self.core.launcher, order).await?
+                SandboxProcesses::launch(&self.core.launcher, order).await?
             }
             launched => launched?,
         };
-        let running = Arc::new(running);
+        let processes = Arc::new(processes);
         // So that workers get the processors before containers.
-        running.take_share(Share::Quarter);
-        running.serve_network(&spec.network, self.core.launcher.network());
+        processes.take_share(Share::Quarter);
+        processes.serve_network(&spec.network, self.core.launcher.network());
         let ground = Arc::clone(&self.core.ground);
-        Ok(Box::new(LocalContainer::new(id, running, images, lease, ground, made_at)))
+        Ok(Box::new(LocalContainer::new(id, processes, images, lease, ground, made_at)))
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

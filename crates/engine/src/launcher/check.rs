@@ -7,12 +7,12 @@ use std::io;
 use std::mem::MaybeUninit;
 
 use super::ids::INNER_ID;
-use super::told::{Namespaces, ROOM, Told, missing};
+use super::proc_self::{BUFFER_SIZE, Namespaces, ProcSelf, missing};
 use crate::cgroup::CgroupPlan;
 
 /// The ids and capabilities that a sandbox's processes must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum ExpectedPrivileges {
     /// One user without rights.
     Worker,
     /// Root of a container, with exactly these capabilities.
@@ -30,12 +30,16 @@ const FILTERS: u64 = 2;
 /// # Errors
 ///
 /// With the first part that is missing.
-pub(super) fn check_isolation(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); ROOM];
+pub(super) fn check_isolation(
+    proc_self: &ProcSelf,
+    host: &Namespaces,
+    privileges: ExpectedPrivileges,
+) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
     for name in ["uid_map", "gid_map"] {
-        check_map(name, told.text(name, &mut space)?)?;
+        check_map(name, proc_self.text(name, &mut space)?)?;
     }
-    check_own_isolation(told, host, who)
+    check_own_isolation(proc_self, host, privileges)
 }
 
 /// Checks the parts of the isolation that each process of a sandbox sets up itself: its ids, capabilities and filter,
@@ -45,15 +49,19 @@ pub(super) fn check_isolation(told: &Told, host: &Namespaces, who: Who) -> io::R
 /// # Errors
 ///
 /// With the first part that is missing.
-pub(super) fn check_own_isolation(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
-    if let Some(kind) = told.namespaces()?.shared_with(host) {
+pub(super) fn check_own_isolation(
+    proc_self: &ProcSelf,
+    host: &Namespaces,
+    privileges: ExpectedPrivileges,
+) -> io::Result<()> {
+    if let Some(kind) = proc_self.namespaces()?.shared_with(host) {
         return Err(missing(format!("the {kind} namespace is the host's")));
     }
-    let mut space = [MaybeUninit::uninit(); ROOM];
-    check_status(&Status(told.text("status", &mut space)?), who)?;
+    let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
+    check_status(&Status(proc_self.text("status", &mut space)?), privileges)?;
     // The cgroup namespace begins at the sandbox's own group, so the path of a process within it does not begin with
     // `/..`.
-    let groups = told.text("cgroup", &mut space)?;
+    let groups = proc_self.text("cgroup", &mut space)?;
     let is_outside = |line: &str| line.rsplit(':').next().is_none_or(|path| path.starts_with("/.."));
     if groups.is_empty() || groups.lines().any(is_outside) {
         return Err(missing("the process is not in the sandbox's cgroups"));
@@ -67,9 +75,9 @@ pub(super) fn check_own_isolation(told: &Told, host: &Namespaces, who: Who) -> i
 /// # Errors
 ///
 /// When the process is not in them, or the file cannot be read.
-pub(super) fn check_cgroups(told: &Told, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); ROOM];
-    is_in_groups(told.text("cgroup", &mut space)?, plan, sandbox)
+pub(super) fn check_cgroups(proc_self: &ProcSelf, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
+    is_in_groups(proc_self.text("cgroup", &mut space)?, plan, sandbox)
 }
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
@@ -97,7 +105,7 @@ struct Status<'a>(&'a str);
 impl Status<'_> {
     fn field(&self, name: &str) -> io::Result<&str> {
         let found = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        found.map(str::trim).ok_or_else(|| missing(format!("the kernel does not tell `{name}`")))
+        found.map(str::trim).ok_or_else(|| missing(format!("the kernel does not report `{name}`")))
     }
 
     fn number(&self, name: &str) -> io::Result<u64> {
@@ -109,10 +117,10 @@ impl Status<'_> {
     }
 }
 
-fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
-    let (id, capabilities) = match who {
-        Who::Worker => (INNER_ID, 0),
-        Who::ContainerRoot { capabilities } => (0, capabilities),
+fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Result<()> {
+    let (id, capabilities) = match privileges {
+        ExpectedPrivileges::Worker => (INNER_ID, 0),
+        ExpectedPrivileges::ContainerRoot { capabilities } => (0, capabilities),
     };
     for name in ["Uid", "Gid"] {
         let is_other = |word: &str| word.parse() != Ok(id);
@@ -128,7 +136,7 @@ fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
             return Err(missing(format!("`{name}` is {found:x}, not {expected:x}")));
         }
     }
-    if who == Who::Worker && status.number("NoNewPrivs")? != 1 {
+    if privileges == ExpectedPrivileges::Worker && status.number("NoNewPrivs")? != 1 {
         return Err(missing("programs may gain rights"));
     }
     if status.number("Seccomp")? != 2 {
@@ -163,14 +171,14 @@ mod tests {
 
     #[test]
     fn a_fully_isolated_process_passes() {
-        check_status(&Status(WORKER), Who::Worker).unwrap();
+        check_status(&Status(WORKER), ExpectedPrivileges::Worker).unwrap();
         let root = WORKER
             .replace("1000", "0")
             .replace("0000000000000000", "00000000200005eb")
             .replace("NoNewPrivs:\t1", "NoNewPrivs:\t0");
         let root =
             root.replace("CapInh:\t00000000200005eb", "CapInh:\t0").replace("CapAmb:\t00000000200005eb", "CapAmb:\t0");
-        check_status(&Status(&root), Who::ContainerRoot { capabilities: 0x2000_05eb }).unwrap();
+        check_status(&Status(&root), ExpectedPrivileges::ContainerRoot { capabilities: 0x2000_05eb }).unwrap();
     }
 
     #[test]
@@ -189,7 +197,7 @@ mod tests {
         for (right, wrong) in changes {
             let status = WORKER.replace(right, wrong);
             assert_ne!(status, WORKER);
-            let error = check_status(&Status(&status), Who::Worker).unwrap_err();
+            let error = check_status(&Status(&status), ExpectedPrivileges::Worker).unwrap_err();
             assert!(error.to_string().contains("a part of the isolation is missing"), "{wrong}: {error}");
         }
     }

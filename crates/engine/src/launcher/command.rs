@@ -17,7 +17,7 @@ use crate::environment;
 use crate::message::{InContainer, RunCommand};
 
 /// The data that is the same for all commands of a sandbox.
-pub(super) struct Surroundings {
+pub(super) struct CommandDefaults {
     thread: SingleThread,
     pub(super) null: OwnedFd,
     pub(super) is_isolated: bool,
@@ -88,7 +88,7 @@ impl Starting {
     }
 }
 
-impl Surroundings {
+impl CommandDefaults {
     pub(super) fn new(thread: SingleThread, is_isolated: bool, node: &str) -> io::Result<Self> {
         let null = null_device()?;
         let mut environment = environment::of_worker();
@@ -101,14 +101,14 @@ impl Surroundings {
 
 /// Forks a process that becomes the command.
 pub(super) fn start(
-    surroundings: &Surroundings,
+    defaults: &CommandDefaults,
     run: &RunCommand,
     work: &OwnedFd,
     streams: &Streams,
 ) -> Result<Starting, NotStarted> {
     let usual = match &run.container {
         Some(order) => User::of(order.as_root).environment(),
-        None => surroundings.environment.clone(),
+        None => defaults.environment.clone(),
     };
     let environment = environment::with(usual, &run.env);
     let path = environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
@@ -123,8 +123,8 @@ pub(super) fn start(
         .map_err(|_| io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()))?;
 
     let (said, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-    let Some(pid) = fork_process(surroundings.thread)? else {
-        let reason = become_command(surroundings, run.container.as_ref(), &image, work, streams, &fail);
+    let Some(pid) = fork_process(defaults.thread)? else {
+        let reason = become_command(defaults, run.container.as_ref(), &image, work, streams, &fail);
         let [a, b, c, d] = reason.errno.to_ne_bytes();
         let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
@@ -135,7 +135,7 @@ pub(super) fn start(
 /// Runs in the child: closes everything of the init's, and executes the program. Returns only if the program does not
 /// run, with the reason.
 fn become_command(
-    surroundings: &Surroundings,
+    defaults: &CommandDefaults,
     container: Option<&InContainer>,
     image: &CommandImage,
     work: &OwnedFd,
@@ -148,7 +148,7 @@ fn become_command(
         rustix::process::setsid().map_err(plain)?;
         rustix::process::fchdir(work).map_err(plain)?;
         let [stdout, stderr] = &streams.outputs;
-        install_as(streams.input.as_ref().unwrap_or(&surroundings.null).as_fd(), 0)?;
+        install_as(streams.input.as_ref().unwrap_or(&defaults.null).as_fd(), 0)?;
         install_as(stdout.as_fd(), 1)?;
         install_as(stderr.as_fd(), 2)?;
         rustix::process::umask(Mode::from_raw_mode(0o022));

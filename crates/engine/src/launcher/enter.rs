@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use rustix::process::Signal;
 use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
 
-use super::check::{Who, check_cgroups, check_isolation};
-use super::command::Surroundings;
+use super::check::{ExpectedPrivileges, check_cgroups, check_isolation};
+use super::command::CommandDefaults;
 use super::container::{self, Parts};
 use super::init::{Changed, Init};
 use super::isolation_layer::IsolationLayer;
@@ -17,10 +17,10 @@ use super::oom_score::{OomScore, raise_oom_score};
 use super::privileges::{
     OF_CONTAINER, give_up_capabilities, install_filter, limit_container_privileges, take_container_root, take_inner_ids,
 };
+use super::proc_self::ProcSelf;
 use super::root::{Sources, build_root};
 use super::setup::Setup;
 use super::steps::{open_directory, step};
-use super::told::Told;
 use crate::message::{CreateSandbox, Failure, FromInit, IsolationSetup};
 use crate::wire;
 
@@ -65,15 +65,15 @@ const HOSTNAME: &[u8] = b"sandbox";
 /// Isolates the process and runs as its init; returns the exit code.
 pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     let Entrance { setup, order, channel, lifeline, released, prepared } = entrance;
-    let configuration = &setup.surroundings.configuration;
+    let configuration = &setup.context.configuration;
     let ready = match &configuration.isolation {
         Some(isolation) => isolate(setup, isolation, order, &released, prepared),
         None => prepare_without_isolation(order, &released).map(|work| Inside { work, container: None }),
     };
     drop(released);
     let init = ready.and_then(|Inside { work, container }| {
-        let surroundings = Surroundings::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
-        Init::new(channel.try_clone()?, lifeline, work, surroundings, container)
+        let defaults = CommandDefaults::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
+        Init::new(channel.try_clone()?, lifeline, work, defaults, container)
     });
     match init {
         Ok(init) => init.run(),
@@ -98,8 +98,8 @@ fn isolate(
     step("waiting for the launcher", await_release(released))?;
     // After joining the cgroup, for three reasons: the cgroup counts the kernel's memory for namespaces, its root
     // becomes the root of the cgroup namespace, and the launcher does not wait for this work.
-    let told = step("the kernel's directory of the process", Told::open())?;
-    step("cgroups", check_cgroups(&told, &isolation.cgroups, &order.name))?;
+    let proc_self = step("the kernel's directory of the process", ProcSelf::open())?;
+    step("cgroups", check_cgroups(&proc_self, &isolation.cgroups, &order.name))?;
     let shared = match setup.omitted() {
         Some(IsolationLayer::IpcNamespace) => Shared::Ipc,
         Some(IsolationLayer::CgroupNamespace) => Shared::Cgroup,
@@ -115,17 +115,17 @@ fn isolate(
     step("limits of the user namespace", limit_namespace(&watches))?;
     if let (Some(containers), Some(layers)) = (&isolation.containers, prepared.layers) {
         let parts = step("opening the parts", Parts::open(isolation, containers, layers, prepared.devices))?;
-        return become_container(setup, isolation, order, parts, &told);
+        return become_container(setup, isolation, order, parts, &proc_self);
     }
-    step("out-of-memory score", raise_oom_score(&told))?;
+    step("out-of-memory score", raise_oom_score(&proc_self))?;
     // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(isolation, order, prepared.devices))?;
     // Before any file is made, because an id that is not mapped cannot own a file.
-    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.context.features.own_uids))?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    build_root(&sources, isolation, setup.surroundings.found.overlays, order)?;
+    build_root(&sources, isolation, setup.context.features.overlays, order)?;
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
@@ -136,7 +136,7 @@ fn isolate(
     if setup.omitted() != Some(IsolationLayer::Filter) {
         step("system call filter", install_filter(&setup.filter))?;
     }
-    check_isolation(&told, &setup.surroundings.host, Who::Worker)?;
+    check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Worker)?;
     Ok(Inside { work, container: None })
 }
 
@@ -146,9 +146,9 @@ fn become_container(
     isolation: &IsolationSetup,
     order: &CreateSandbox,
     parts: Parts,
-    told: &Told,
+    proc_self: &ProcSelf,
 ) -> io::Result<Inside> {
-    let score = step("out-of-memory score", OomScore::open(told))?;
+    let score = step("out-of-memory score", OomScore::open(proc_self))?;
     step("taking the container's root", take_container_root())?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
@@ -158,7 +158,11 @@ fn become_container(
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
     step("system call filter and capabilities", limit_container_privileges(&setup.filter))?;
-    check_isolation(told, &setup.surroundings.host, Who::ContainerRoot { capabilities: OF_CONTAINER.bits() })?;
+    check_isolation(
+        proc_self,
+        &setup.context.host,
+        ExpectedPrivileges::ContainerRoot { capabilities: OF_CONTAINER.bits() },
+    )?;
     Ok(Inside { work, container: Some(Changed { changes, score }) })
 }
 

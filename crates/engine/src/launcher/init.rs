@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal};
 use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
 use super::children::children;
-use super::command::{NotStarted, Starting, Streams, Surroundings, start};
+use super::command::{CommandDefaults, NotStarted, Starting, Streams, start};
 use super::names::name_sockets;
 use super::oom_score::OomScore;
 use super::write::write_files;
@@ -23,7 +23,7 @@ pub(super) struct Init {
     lifeline: OwnedFd,
     signals: OwnedFd,
     work: OwnedFd,
-    surroundings: Surroundings,
+    defaults: CommandDefaults,
     /// What only the init of a container has.
     container: Option<Changed>,
     commands: HashMap<Pid, Command>,
@@ -51,20 +51,20 @@ impl Init {
         channel: OwnedFd,
         lifeline: OwnedFd,
         work: OwnedFd,
-        surroundings: Surroundings,
+        defaults: CommandDefaults,
         container: Option<Changed>,
     ) -> io::Result<Self> {
         // In a pid namespace, only processes inside of it could send us a termination signal, and we ignore that; the
         // launcher uses SIGKILL.
-        let signals = child_signals(!surroundings.is_isolated)?;
+        let signals = child_signals(!defaults.is_isolated)?;
         // The standard error that we inherit from the launcher is the server's.
-        install_as(surroundings.null.as_fd(), 2)?;
+        install_as(defaults.null.as_fd(), 2)?;
         Ok(Self {
             channel,
             lifeline,
             signals,
             work,
-            surroundings,
+            defaults,
             container,
             commands: HashMap::new(),
             starting: Vec::new(),
@@ -145,7 +145,7 @@ impl Init {
         let started = if self.is_frozen {
             Err(NotStarted::from(io::Error::from(rustix::io::Errno::SHUTDOWN)))
         } else {
-            let start = || start(&self.surroundings, run, &self.work, &streams);
+            let start = || start(&self.defaults, run, &self.work, &streams);
             self.container.as_ref().map_or_else(|| Ok(start()), |container| container.score.for_children(start))?
         };
         match started {
@@ -263,7 +263,7 @@ impl Init {
 
     /// Kills every process but this one.
     fn kill_everything(&self) {
-        if self.surroundings.is_isolated {
+        if self.defaults.is_isolated {
             let _ = kill_all_others();
             return;
         }

@@ -6,12 +6,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::Mode;
 use workers_engine_sys::{install_as, join_namespaces, keep_only, unblock_signals};
 
-use super::check::{Who, check_own_isolation};
+use super::check::{ExpectedPrivileges, check_own_isolation};
 use super::limits::set_limits;
 use super::privileges::{give_up_capabilities, install_filter, take_inner_ids};
+use super::proc_self::ProcSelf;
 use super::setup::Setup;
 use super::steps::{null_device, step};
-use super::told::Told;
 
 /// The sandbox that a template's child joins, as descriptors.
 pub(super) struct TargetSandbox {
@@ -47,7 +47,7 @@ pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
     }
     // With the namespaces come the sandbox's root and all capabilities over what is inside of it.
     step("namespaces", join_namespaces(setup.thread, target.init.as_fd()))?;
-    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.context.features.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
     let null = step("null device", null_device())?;
     for number in 0..=2 {
@@ -60,5 +60,5 @@ pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
     // Last, because every step before uses them.
     step("capabilities", give_up_capabilities())?;
     step("system call filter", install_filter(&setup.filter))?;
-    check_own_isolation(&Told::open()?, &setup.surroundings.host, Who::Worker)
+    check_own_isolation(&ProcSelf::open()?, &setup.context.host, ExpectedPrivileges::Worker)
 }

@@ -19,8 +19,8 @@
 //!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`children`]).
 //!
 //! These share what lies below them: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
-//! mounts, [`told`] reads what the kernel reports about a process, [`isolation_layer`] names the layers that a test can
-//! omit.
+//! mounts, [`proc_self`] reads what the kernel reports about a process, [`isolation_layer`] names the layers that a
+//! test can omit.
 
 mod check;
 mod children;
@@ -42,8 +42,9 @@ mod networks;
 mod oom_score;
 mod privileges;
 mod probe;
+pub(crate) mod proc_self;
 mod root;
-mod running;
+mod sandbox_entry;
 pub(crate) mod serve;
 mod setup;
 mod start;
@@ -51,7 +52,6 @@ mod steps;
 mod template;
 mod template_memory;
 mod templates;
-pub(crate) mod told;
 mod tools;
 pub(crate) mod user;
 mod write;

@@ -15,7 +15,7 @@ use super::ids::{IdRange, map_ids};
 use super::isolation_layer::IsolationLayer;
 use super::privileges::take_inner_ids;
 use crate::fault::named;
-use crate::message::{Configuration, Found};
+use crate::message::{Configuration, HostFeatures};
 
 /// Finds out what the host lets this launcher do.
 ///
@@ -23,8 +23,8 @@ use crate::message::{Configuration, Found};
 ///
 /// When a piece of the isolation is missing that the operator has not given up explicitly; when an earlier launcher
 /// found more; when a failure that may pass (a limit that is reached, no memory) prevents the trial.
-pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
-    let Some(isolation) = &configuration.isolation else { return Ok(Found::default()) };
+pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<HostFeatures> {
+    let Some(isolation) = &configuration.isolation else { return Ok(HostFeatures::default()) };
     let own_uids = geteuid().is_root() && works(thread, Some(isolation.first_uid), || Ok(()))?;
     if !own_uids && geteuid().is_root() {
         return Err(io::Error::other(
@@ -46,12 +46,12 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
              let it, or let all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",
         ));
     }
-    let found = Found { own_uids, overlays, own_devices };
-    match configuration.least {
-        Some(least) if !found.is_as_good_as(least) => {
-            Err(io::Error::other(format!("the host lets a launcher do less than before: {found:?}, before {least:?}")))
-        }
-        _ => Ok(found),
+    let features = HostFeatures { own_uids, overlays, own_devices };
+    match configuration.required {
+        Some(required) if !features.includes(required) => Err(io::Error::other(format!(
+            "the host lets a launcher do less than before: {features:?}, before {required:?}"
+        ))),
+        _ => Ok(features),
     }
 }
 

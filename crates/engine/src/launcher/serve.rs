@@ -11,18 +11,20 @@ use rustix::process::{Pid, Signal};
 use workers_engine_sys::{SingleThread, try_wait_for};
 
 use super::children::{TemplateChildren, kill_children_but, reap_children_but};
-use super::create::{Means, create};
+use super::create::{SandboxFactory, create};
 use super::devices::Devices;
 use super::layers::Host;
 use super::networks::Networks;
 use super::privileges::install_filter_with_listener;
 use super::probe::probe;
-use super::running::Running;
+use super::proc_self::Namespaces;
+use super::sandbox_entry::SandboxEntry;
 use super::setup::Setup;
 use super::templates::{ForkResult, Templates};
-use super::told::Namespaces;
-use crate::cgroup::{Figures, Group};
-use crate::message::{CommandName, CreateSandbox, Failure, ForkChild, Found, FromLauncher, Surroundings, ToLauncher};
+use crate::cgroup::{CgroupStats, Group};
+use crate::message::{
+    CommandName, CreateSandbox, Failure, ForkChild, FromLauncher, HostFeatures, LauncherContext, ToLauncher,
+};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -58,12 +60,12 @@ const CHILD: u64 = 1 << 61;
 
 /// The launcher's whole state.
 pub(super) struct Launcher {
-    means: Means,
+    factory: SandboxFactory,
     templates: Templates,
     children: TemplateChildren,
     server: OwnedFd,
     events: OwnedFd,
-    sandboxes: HashMap<u32, Running>,
+    sandboxes: HashMap<u32, SandboxEntry>,
     busy: Vec<Busy>,
     /// When we next look for unknown children, and the pause that led to it.
     next_look: Option<(Instant, Duration)>,
@@ -77,7 +79,7 @@ pub(super) struct Launcher {
 struct Busy {
     name: String,
     group: Group,
-    figures: Figures,
+    stats: CgroupStats,
     since: Instant,
 }
 
@@ -89,8 +91,8 @@ impl Launcher {
             return Ok(None);
         };
         // Before anything is made: if the host permits less than before, the launcher must not work.
-        let found = match probe(thread, &configuration) {
-            Ok(found) => found,
+        let features = match probe(thread, &configuration) {
+            Ok(features) => features,
             Err(error) => {
                 wire::send(&server, &FromLauncher::ConfigurationFailed(error.to_string()), &[])?;
                 return Ok(None);
@@ -106,26 +108,28 @@ impl Launcher {
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-            let devices =
-                isolation.filter(|_| found.own_devices).map(|isolation| Devices::of_host(&isolation.runtime.devices));
+            let devices = isolation
+                .filter(|_| features.own_devices)
+                .map(|isolation| Devices::of_host(&isolation.runtime.devices));
             Ok((filter, listener, events, lifeline, host, devices.transpose()?))
         });
         match made {
             Ok((filter, listener, events, lifeline, host, devices)) => {
-                let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
+                let features =
+                    HostFeatures { own_uids: host.as_ref().map_or(features.own_uids, Host::has_own_ids), ..features };
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-                wire::send(&server, &FromLauncher::Configured(found), &hearing)?;
+                wire::send(&server, &FromLauncher::Configured(features), &hearing)?;
                 // Only the server keeps it: when the server exits, calls that wait for a response fail.
                 drop(listener);
                 let own = Namespaces::current()?;
-                let surroundings = Surroundings { configuration: *configuration, found, host: own };
-                let setup = Setup { thread, surroundings, filter };
+                let context = LauncherContext { configuration: *configuration, features, host: own };
+                let setup = Setup { thread, context, filter };
                 let templates = Templates::new(&setup);
                 let (children, sandboxes, busy, next_look, next_kill) =
                     (TemplateChildren::default(), HashMap::new(), Vec::new(), None, None);
-                let networks = setup.surroundings.configuration.isolation.as_ref().and_then(|_| Networks::new(thread));
+                let networks = setup.context.configuration.isolation.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
-                    means: Means { setup, devices, host, networks, lifeline },
+                    factory: SandboxFactory { setup, devices, host, networks, lifeline },
                     templates,
                     children,
                     server,
@@ -209,18 +213,18 @@ impl Launcher {
     }
 
     fn known_children(&self) -> Vec<Pid> {
-        let inits = self.sandboxes.values().map(|running| running.pid);
+        let inits = self.sandboxes.values().map(|entry| entry.pid);
         inits.chain(self.templates.pids()).chain(self.children.pids()).collect()
     }
 
     /// Handles the order that the server no longer waits for the end of a sandbox: from now on it is killed again and
     /// again.
     fn set_aside(&mut self, name: String) -> io::Result<()> {
-        let found = self.sandboxes.values_mut().find(|running| running.name == name);
+        let found = self.sandboxes.values_mut().find(|entry| entry.name == name);
         let group = match found {
-            Some(running) => {
-                running.is_set_aside = true;
-                running.group.clone()
+            Some(entry) => {
+                entry.is_set_aside = true;
+                entry.group.clone()
             }
             // Its init has ended, and the kernel still counts something in its cgroup.
             None => self.busy.iter().find(|busy| busy.name == name).map(|busy| busy.group.clone()),
@@ -239,10 +243,10 @@ impl Launcher {
             reap_children_but(&self.known_children());
         }
         let mut is_left = false;
-        for running in self.sandboxes.values().filter(|running| running.is_set_aside) {
+        for entry in self.sandboxes.values().filter(|entry| entry.is_set_aside) {
             is_left = true;
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
-            if let Some(group) = &running.group {
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
+            if let Some(group) = &entry.group {
                 group.kill();
             }
         }
@@ -270,7 +274,7 @@ impl Launcher {
         match wire::first(descriptors).and_then(|channel| self.create_and_watch(order, channel)) {
             Ok(slot) => {
                 // Passed without duplicating it, because there may be no room for another descriptor.
-                let init = self.sandboxes.get(&slot).map(|running| running.pidfd.as_fd());
+                let init = self.sandboxes.get(&slot).map(|entry| entry.pidfd.as_fd());
                 wire::send(&self.server, &FromLauncher::Created { name }, init.as_slice())
             }
             Err(error) => {
@@ -284,7 +288,7 @@ impl Launcher {
         if order.waits_for_boot && self.templates.boot_now(&order.content) {
             self.keep_templates()?;
         }
-        let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
+        let sandbox = self.sandboxes.values().find(|entry| entry.name == name.sandbox);
         // Without the channel, the child could not report anything.
         let is_asked = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
             let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
@@ -314,14 +318,14 @@ impl Launcher {
         if !kill_children_but(&self.known_children()) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
         }
-        if let Some(running) = self.sandbox(&name.sandbox) {
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+        if let Some(entry) = self.sandbox(&name.sandbox) {
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
         }
         Ok(())
     }
 
-    fn sandbox(&self, name: &str) -> Option<&Running> {
-        self.sandboxes.values().find(|running| running.name == name)
+    fn sandbox(&self, name: &str) -> Option<&SandboxEntry> {
+        self.sandboxes.values().find(|entry| entry.name == name)
     }
 
     /// Handles the end of a template's child.
@@ -330,13 +334,13 @@ impl Launcher {
         let ended = self.children.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
         self.next_look = Some((Instant::now() + FIRST_LOOK, FIRST_LOOK));
-        let figures = self.sandbox(&sandbox).map(Running::figures).unwrap_or_default();
-        wire::send(&self.server, &FromLauncher::ChildEnded { sandbox, exited, figures }, &[])
+        let stats = self.sandbox(&sandbox).map(SandboxEntry::stats).unwrap_or_default();
+        wire::send(&self.server, &FromLauncher::ChildEnded { sandbox, exited, stats }, &[])
     }
 
     /// Boots a missing template, adds it to the event loop, and reports to the server whether there are templates.
     fn keep_templates(&mut self) -> io::Result<()> {
-        if let Some((number, socket)) = self.templates.boot_spare(&self.means.setup) {
+        if let Some((number, socket)) = self.templates.boot_spare(&self.factory.setup) {
             epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
         }
         if let Some(are_ready) = self.templates.readiness_change() {
@@ -349,54 +353,54 @@ impl Launcher {
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<u32> {
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
-        let running = create(&mut self.means, order, slot, channel)?;
-        epoll::add(&self.events, &running.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
-        if let Some(watch) = &running.memory_watch {
+        let entry = create(&mut self.factory, order, slot, channel)?;
+        epoll::add(&self.events, &entry.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
+        if let Some(watch) = &entry.memory_watch {
             epoll::add(&self.events, watch, EventData::new_u64(tag_of(slot) | 1), EventFlags::IN)?;
         }
-        self.sandboxes.insert(slot, running);
+        self.sandboxes.insert(slot, entry);
         Ok(slot)
     }
 
     /// Handles an event of a memory watch: if the sandbox itself is out of memory, the kernel is about to kill one of
     /// its processes, and we kill all.
     fn memory_ran_out(&mut self, slot: u32) {
-        if let Some(running) = self.sandboxes.get_mut(&slot) {
+        if let Some(entry) = self.sandboxes.get_mut(&slot) {
             let mut count = [0; 8];
             // An event also comes when the group is removed; then the count does not matter, because the sandbox is no
             // longer in the table.
-            let is_read = rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok();
+            let is_read = rustix::io::read(entry.memory_watch.as_ref().unwrap_or(&entry.pidfd), &mut count).is_ok();
             // The kernel sends the event to all groups below one that is full, and chooses itself what to kill. So we
             // check that this group is the full one.
-            if is_read && running.group.as_ref().is_none_or(Group::is_out_of_memory) {
-                running.out_of_memory = true;
-                let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+            if is_read && entry.group.as_ref().is_none_or(Group::is_out_of_memory) {
+                entry.out_of_memory = true;
+                let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
             }
         }
     }
 
     /// Handles the end of a sandbox's init, with which all its processes have ended.
     fn ended(&mut self, slot: u32) -> io::Result<()> {
-        let Some(running) = self.sandboxes.remove(&slot) else { return Ok(()) };
+        let Some(entry) = self.sandboxes.remove(&slot) else { return Ok(()) };
         // Closing the descriptors is not enough: the server has a duplicate of the pidfd, and a child that was just
         // cloned has duplicates of both. Then epoll goes on to watch them and reports their events for the next sandbox
         // in this slot.
-        epoll::delete(&self.events, &running.pidfd)?;
-        if let Some(watch) = &running.memory_watch {
+        epoll::delete(&self.events, &entry.pidfd)?;
+        if let Some(watch) = &entry.memory_watch {
             epoll::delete(&self.events, watch)?;
         }
         // It has ended, so this does not block.
-        let _ = try_wait_for(running.pid);
-        let figures = running.figures();
-        if let (Some(networks), Some(network)) = (&mut self.means.networks, running.network) {
+        let _ = try_wait_for(entry.pid);
+        let stats = entry.stats();
+        if let (Some(networks), Some(network)) = (&mut self.factory.networks, entry.network) {
             networks.give_back(network)?;
         }
-        match running.group {
+        match entry.group {
             Some(group) => {
-                self.busy.push(Busy { name: running.name, group, figures, since: Instant::now() });
+                self.busy.push(Busy { name: entry.name, group, stats, since: Instant::now() });
                 self.retry_busy()
             }
-            None => wire::send(&self.server, &FromLauncher::Gone { name: running.name, figures }, &[]),
+            None => wire::send(&self.server, &FromLauncher::Gone { name: entry.name, stats }, &[]),
         }
     }
 
@@ -405,7 +409,7 @@ impl Launcher {
         self.busy.retain_mut(|busy| {
             let removed = busy.group.remove().is_ok() || busy.since.elapsed() > REMOVE_PATIENCE;
             if removed {
-                gone.push(FromLauncher::Gone { name: std::mem::take(&mut busy.name), figures: busy.figures });
+                gone.push(FromLauncher::Gone { name: std::mem::take(&mut busy.name), stats: busy.stats });
             }
             !removed
         });
@@ -415,24 +419,24 @@ impl Launcher {
     /// Ends all sandboxes and removes their cgroups, after the server is gone.
     fn clear_away(&mut self) {
         // An init without isolation has to end its processes itself, so it gets SIGTERM.
-        let isolation = self.means.setup.surroundings.configuration.isolation.as_ref();
+        let isolation = self.factory.setup.context.configuration.isolation.as_ref();
         let signal = if isolation.is_some() { Signal::KILL } else { Signal::TERM };
-        for running in self.sandboxes.values() {
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
+        for entry in self.sandboxes.values() {
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, signal);
         }
         self.templates.close();
         let deadline = Instant::now() + END_PATIENCE;
         loop {
             // First we kill the templates' children, including those that their template had no time to report: an init
             // ends only when no process is left that was born into its pid namespace.
-            let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
+            let inits: Vec<_> = self.sandboxes.values().map(|entry| entry.pid).collect();
             kill_children_but(&inits);
             let busy = &mut self.busy;
-            self.sandboxes.retain(|_, running| {
-                let is_there = matches!(try_wait_for(running.pid), Ok(None));
-                if let Some(group) = running.group.take_if(|_| !is_there) {
-                    let (name, figures, since) = (running.name.clone(), Figures::default(), Instant::now());
-                    busy.push(Busy { name, group, figures, since });
+            self.sandboxes.retain(|_, entry| {
+                let is_there = matches!(try_wait_for(entry.pid), Ok(None));
+                if let Some(group) = entry.group.take_if(|_| !is_there) {
+                    let (name, stats, since) = (entry.name.clone(), CgroupStats::default(), Instant::now());
+                    busy.push(Busy { name, group, stats, since });
                 }
                 is_there
             });

@@ -58,7 +58,7 @@ pub fn run_template(runtime: Runtime) -> io::Result<String> {
     let launcher = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?);
     let null = ManuallyDrop::new(null_device()?);
     install_as(null.as_fd(), 0)?;
-    let Some(Received { message: ToTemplate::Configure(surroundings), .. }) = wire::receive(&*launcher)? else {
+    let Some(Received { message: ToTemplate::Configure(context), .. }) = wire::receive(&*launcher)? else {
         exit_now(0)
     };
     runtime.prepare()?;
@@ -70,7 +70,7 @@ pub fn run_template(runtime: Runtime) -> io::Result<String> {
     trim_memory();
     let described = Described::read()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
-    let mut setup = Setup { thread: when_quiet()?, surroundings: *surroundings, filter: policy::inner()? };
+    let mut setup = Setup { thread: when_quiet()?, context: *context, filter: policy::inner()? };
     wire::send(&*launcher, &FromTemplate::Ready, &[])?;
     loop {
         let Some(Received { message, descriptors: passed }) = wire::receive(&*launcher)? else { exit_now(0) };

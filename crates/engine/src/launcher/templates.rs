@@ -20,11 +20,11 @@ use workers_engine_sys::{
 
 use super::children::kill_and_reap;
 use super::oom_score::raise_oom_score;
+use super::proc_self::ProcSelf;
 use super::setup::Setup;
 use super::steps::null_device;
 use super::template_memory::{available, size_of};
-use super::told::Told;
-use crate::message::{CommandName, ForkChild, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
+use crate::message::{CommandName, ForkChild, FromTemplate, LauncherContext, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 
 /// After how many forks we check whether a template has grown, and by how many bytes it may grow.
@@ -100,7 +100,7 @@ struct Template {
 
 impl Templates {
     pub(super) fn new(setup: &Setup) -> Self {
-        let isolation = setup.surroundings.configuration.isolation.as_ref();
+        let isolation = setup.context.configuration.isolation.as_ref();
         Self {
             setup: isolation.and_then(|isolation| isolation.templates.clone()).filter(|_| can_send_children()),
             spare: None,
@@ -124,7 +124,7 @@ impl Templates {
             let number = self.next_number;
             self.next_number += 1;
             self.last_boot = Some(Instant::now());
-            match boot(setup.thread, files, &setup.surroundings, number) {
+            match boot(setup.thread, files, &setup.context, number) {
                 Ok(template) => self.spare = Some(template),
                 Err(_) => self.failures = self.failures.saturating_add(1),
             }
@@ -375,7 +375,7 @@ fn can_send_children() -> bool {
 }
 
 /// Starts a template, which sends a message when it has booted.
-fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings, number: u64) -> io::Result<Template> {
+fn boot(thread: SingleThread, files: &TemplateSetup, context: &LauncherContext, number: u64) -> io::Result<Template> {
     let (socket, theirs) = wire::channel()?;
     let options = [
         // Threads do not survive a fork.
@@ -397,7 +397,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
     let preloaded = format!("./{library}");
     let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &preloaded)];
     let environment = environment.map(|(name, value)| format!("{name}={value}")).to_vec();
-    let node = surroundings.configuration.node.clone();
+    let node = context.configuration.node.clone();
     let image = CommandImage::new(vec![node], arguments.map(str::to_owned).collect(), environment)?;
     let null = null_device()?;
     let Some(pid) = fork_process(thread)? else {
@@ -409,7 +409,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
             install_as(null.as_fd(), 2)?;
             keep_only(&[])?;
             // Its children inherit the score.
-            raise_oom_score(&Told::open()?)?;
+            raise_oom_score(&ProcSelf::open()?)?;
             reset_signals();
             Ok(())
         };
@@ -435,6 +435,6 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
     for timeout in [Timeout::Recv, Timeout::Send] {
         set_socket_timeout(&template.socket, timeout, Some(PATIENCE))?;
     }
-    wire::send(&template.socket, &ToTemplate::Configure(Box::new(surroundings.clone())), &[])?;
+    wire::send(&template.socket, &ToTemplate::Configure(Box::new(context.clone())), &[])?;
     Ok(template)
 }

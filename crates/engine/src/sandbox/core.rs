@@ -17,13 +17,13 @@ use crate::home::Home;
 use crate::server::blocking;
 use crate::server::data_dir::DataDir;
 use crate::server::ground::{Found, Ground};
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::preload::Preload;
 use crate::snapshot::{Lease, SnapshotStore};
 
 /// What all sandboxes of an engine share.
-pub(crate) struct Core {
-    pub(crate) launcher: Arc<Launcher>,
+pub(crate) struct EngineCore {
+    pub(crate) launcher: Arc<LauncherClient>,
     pub(crate) snapshots: Arc<SnapshotStore>,
     pub(crate) warm_pool: WarmPool,
     pub(crate) prewarm_queue: PrewarmQueue,
@@ -38,13 +38,13 @@ pub(crate) struct Core {
     pub(crate) runtime: Handle,
 }
 
-impl std::fmt::Debug for Core {
+impl std::fmt::Debug for EngineCore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Core").field("data_dir", &self.data_dir).finish_non_exhaustive()
+        formatter.debug_struct("EngineCore").field("data_dir", &self.data_dir).finish_non_exhaustive()
     }
 }
 
-impl Core {
+impl EngineCore {
     /// Returns the current time.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()

@@ -17,11 +17,11 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_private_files::make_directory;
 
 use super::command::{self, Scene};
-use super::core::Core;
+use super::core::EngineCore;
 use super::parked_child::ParkedChild;
+use super::processes::{SandboxProcesses, stopped};
 use super::program::node_program;
 use super::resources::{SandboxResources, SandboxState};
-use super::running::{Running, stopped};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::fault::refused;
 use crate::home::remove;
@@ -40,7 +40,7 @@ const WARM_FOR: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct LocalSandbox {
     resources: SandboxResources,
-    core: Arc<Core>,
+    core: Arc<EngineCore>,
 }
 
 /// Whether a new sandbox gets a parked child of a template.
@@ -56,7 +56,7 @@ pub(super) enum TemplateUse {
 
 impl LocalSandbox {
     fn new(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         network: NetworkPolicy,
@@ -68,7 +68,7 @@ impl LocalSandbox {
 
     /// Makes a sandbox without files. It has no process until the first command.
     pub(crate) async fn empty(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         network: NetworkPolicy,
@@ -84,7 +84,7 @@ impl LocalSandbox {
 
     /// Makes a sandbox with the files of a snapshot.
     pub(crate) async fn from_snapshot(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         network: NetworkPolicy,
@@ -104,15 +104,15 @@ impl LocalSandbox {
     /// # Errors
     ///
     /// When one of the steps fails.
-    pub(crate) async fn try_all(core: &Arc<Core>, limits: ResourceLimits) -> Result<(), SandboxError> {
+    pub(crate) async fn try_all(core: &Arc<EngineCore>, limits: ResourceLimits) -> Result<(), SandboxError> {
         let path = SandboxPath::parse("trial").map_err(|error| SandboxError::failed("a trial", error))?;
-        let empty = Self::empty(Arc::clone(core), Core::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
+        let empty = Self::empty(Arc::clone(core), EngineCore::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
         empty.write_files(vec![SandboxFile { path, contents: b"trial".to_vec() }]).await?;
         let snapshot = empty.snapshot(Some(core.now() + TRIAL_SNAPSHOT)).await?;
         let tried = async {
             let lost = || SandboxError::new(SandboxErrorKind::Failed, "a snapshot is gone as soon as it was made");
             let lease = core.lease(&snapshot.id).await?.ok_or_else(lost)?;
-            let id = Core::new_sandbox_id();
+            let id = EngineCore::new_sandbox_id();
             Self::launched(Arc::clone(core), id, limits, lease, TemplateUse::None).await?.stop().await
         };
         let tried = tried.await;
@@ -123,14 +123,14 @@ impl LocalSandbox {
     /// Makes a sandbox with the files of a snapshot, starts its init, and parks a child of a template in it if there is
     /// one.
     async fn launched(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         lease: Lease,
         template_use: TemplateUse,
     ) -> Result<Self, SandboxError> {
         let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, SandboxState::Stopped);
-        let running = sandbox.launch(lease.files(), true).await?;
+        let processes = sandbox.launch(lease.files(), true).await?;
         let content = match template_use {
             TemplateUse::IfBooted | TemplateUse::WaitForBoot => sandbox.template_for(Some(&lease)),
             TemplateUse::None => None,
@@ -138,13 +138,13 @@ impl LocalSandbox {
         let waits_for_boot = template_use == TemplateUse::WaitForBoot;
         let parked = sandbox.park_child(sandbox.command_name(0), content, waits_for_boot).await?;
         *sandbox.resources.state.lock().await =
-            SandboxState::Running { running, next_command: 1, lease: Some(lease), parked };
+            SandboxState::Running { processes, next_command: 1, lease: Some(lease), parked };
         Ok(sandbox)
     }
 
     /// Starts its first process. If the files are shared and there is no overlay for the changes, the sandbox gets a
     /// copy of them.
-    async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<Running>, SandboxError> {
+    async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<SandboxProcesses>, SandboxError> {
         let is_isolated = self.core.launcher.configuration().isolation.is_some();
         let mut work = files.clone();
         if are_shared && !is_isolated {
@@ -167,18 +167,18 @@ impl LocalSandbox {
             processes: self.resources.limits.processes,
             disk_bytes: self.resources.limits.disk_bytes,
         };
-        Running::launch(&self.core.launcher, order).await.map(Arc::new)
+        SandboxProcesses::launch(&self.core.launcher, order).await.map(Arc::new)
     }
 
     /// Returns what a new command needs to start, and the command's name. Starts the sandbox's processes first if there
     /// are none.
     async fn scene(&self, state: &mut SandboxState, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
         if let SandboxState::Staged(Some(staging)) = state {
-            let running = self.launch(staging.directory().to_path_buf(), false).await?;
-            *state = SandboxState::Running { running, next_command: 0, lease: None, parked: None };
+            let processes = self.launch(staging.directory().to_path_buf(), false).await?;
+            *state = SandboxState::Running { processes, next_command: 0, lease: None, parked: None };
         }
-        let SandboxState::Running { running, next_command, lease, parked } = state else { return Err(stopped()) };
-        running.serve_network(&self.resources.network, self.core.launcher.network());
+        let SandboxState::Running { processes, next_command, lease, parked } = state else { return Err(stopped()) };
+        processes.serve_network(&self.resources.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
         let waiting = program.as_ref().and_then(|_| parked.take());
@@ -191,7 +191,7 @@ impl LocalSandbox {
             (name.clone(), self.park_child(name, content, false).await?)
         };
         let scene = Scene {
-            running: Arc::clone(running),
+            processes: Arc::clone(processes),
             launcher: Arc::clone(&self.core.launcher),
             parked: child.zip(program),
             wall_clock: self.resources.limits.wall_clock,
@@ -227,14 +227,14 @@ impl LocalSandbox {
     }
 
     /// Writes the files into the running sandbox, through its init.
-    async fn write_inside(running: &Running, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
+    async fn write_inside(processes: &SandboxProcesses, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
         let length = |file: &SandboxFile| u64::try_from(file.contents.len()).unwrap_or(u64::MAX);
         let list = files.iter().map(|file| (file.path.as_str().to_owned(), length(file))).collect();
         let content: OwnedFd = blocking("files cannot be handed to a sandbox", move || {
             memory_file(&files.into_iter().flat_map(|file| file.contents).collect::<Vec<u8>>())
         })
         .await?;
-        match running.ask(&ToInit::Write { files: list }, &[content]).await? {
+        match processes.ask(&ToInit::Write { files: list }, &[content]).await? {
             FromInit::Written(Ok(())) => Ok(()),
             FromInit::Written(Err(message)) => {
                 Err(SandboxError::failed("files cannot be written", io::Error::other(message)))
@@ -244,12 +244,12 @@ impl LocalSandbox {
     }
 
     /// Makes a snapshot of the running sandbox's working directory.
-    async fn freeze(&self, running: &Running, naming: Naming) -> Result<Snapshot, SandboxError> {
+    async fn freeze(&self, processes: &SandboxProcesses, naming: Naming) -> Result<Snapshot, SandboxError> {
         // Nothing may change while it is copied.
-        running.ask(&ToInit::KillAll, &[]).await?;
-        let work = running.work().clone();
+        processes.ask(&ToInit::KillAll, &[]).await?;
+        let work = processes.work().clone();
         let (store, owner) = (Arc::clone(&self.core.snapshots), self.core.content_owner());
-        let written = running.io().run_long(move |thread| {
+        let written = processes.io().run_long(move |thread| {
             let incoming = store.incoming()?;
             let kept = (|| {
                 let target = fs::File::open(&incoming)?;
@@ -276,10 +276,10 @@ impl LocalSandbox {
                 let keep = move || store.keep(staging.directory(), &staging.manifest(), &naming);
                 blocking("a snapshot cannot be written", keep).await
             }
-            SandboxState::Running { running, lease: _lease, .. } => {
-                let frozen = self.freeze(&running, naming).await;
-                running.kill(KillReason::Asked);
-                running.wait().await;
+            SandboxState::Running { processes, lease: _lease, .. } => {
+                let frozen = self.freeze(&processes, naming).await;
+                processes.kill(KillReason::Asked);
+                processes.wait().await;
                 frozen
             }
             SandboxState::Staged(None) | SandboxState::Stopped => return Err(stopped()),
@@ -304,7 +304,12 @@ impl LocalSandbox {
 
 /// Makes a sandbox in the background for the next call with the same content and limits, unless the warm pool has
 /// enough of them.
-pub(super) fn refill_warm_pool(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, template_use: TemplateUse) {
+pub(super) fn refill_warm_pool(
+    core: &Arc<EngineCore>,
+    limits: ResourceLimits,
+    lease: Lease,
+    template_use: TemplateUse,
+) {
     let content = lease.content();
     if !core.warm_pool.reserve_slot(&content, limits) {
         return;
@@ -312,7 +317,7 @@ pub(super) fn refill_warm_pool(core: &Arc<Core>, limits: ResourceLimits, lease: 
     let core = Arc::downgrade(core);
     tokio::spawn(async move {
         let Some(alive) = core.upgrade() else { return };
-        let id = Core::new_sandbox_id();
+        let id = EngineCore::new_sandbox_id();
         let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, template_use).await;
         let left = alive.warm_pool.put(&content, limits, made.ok().map(|made| made.resources));
         // A sandbox in the pool must not keep an engine alive that has been dropped.
@@ -346,7 +351,7 @@ impl Sandbox for LocalSandbox {
                 *slot = Some(staging);
                 written.map_err(|error| refused("files cannot be written", &error))
             }
-            SandboxState::Running { running, .. } => Self::write_inside(running, files).await,
+            SandboxState::Running { processes, .. } => Self::write_inside(processes, files).await,
             SandboxState::Stopped => Err(stopped()),
         }
     }
@@ -366,18 +371,18 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn find_fault(&self) -> Option<SandboxError> {
-        let (running, lease) = match &*self.resources.state.lock().await {
-            SandboxState::Running { running, lease, .. } => (Arc::clone(running), lease.clone()),
+        let (processes, lease) = match &*self.resources.state.lock().await {
+            SandboxState::Running { processes, lease, .. } => (Arc::clone(processes), lease.clone()),
             SandboxState::Staged(_) | SandboxState::Stopped => return None,
         };
-        let figures = running.figures().await;
-        if figures.is_some_and(|figures| {
-            figures.starved || self.resources.memory.has_lacked_memory(figures, self.resources.limits.memory_bytes)
+        let stats = processes.stats().await;
+        if stats.is_some_and(|stats| {
+            stats.starved || self.resources.memory.has_lacked_memory(stats, self.resources.limits.memory_bytes)
         }) {
             let message = "the host had too few processes or too little memory for a sandbox within its limits";
             return Some(SandboxError::new(SandboxErrorKind::Exhausted, message));
         }
-        if running.has_died() {
+        if processes.has_died() {
             return Some(unavailable("the sandbox died"));
         }
         if let Some(lease) = lease
@@ -393,9 +398,9 @@ impl Sandbox for LocalSandbox {
 
     async fn stop(&self) -> Result<(), SandboxError> {
         let mut state = self.resources.state.lock().await;
-        if let SandboxState::Running { running, .. } = std::mem::replace(&mut *state, SandboxState::Stopped) {
-            running.kill(KillReason::Asked);
-            running.wait().await;
+        if let SandboxState::Running { processes, .. } = std::mem::replace(&mut *state, SandboxState::Stopped) {
+            processes.kill(KillReason::Asked);
+            processes.wait().await;
         }
         self.remove_directory().await
     }

@@ -13,7 +13,7 @@ use crate::fault::refused;
 use crate::message::{CommandName, ForkChild, FromChild, NodeProgram};
 use crate::server::channel::Channel;
 use crate::server::connection::ChildEvent;
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
 use crate::wire::{self, Received};
 
 /// How long a child may take until it has joined the sandbox. The launcher kills a template that takes longer to
@@ -32,7 +32,7 @@ impl ParkedChild {
     /// Forks the content's template, and waits until the child is parked in a sandbox. Returns `None` when there is no
     /// template for it. With `waits_for_boot`, it waits for a template that is still booting.
     pub(super) async fn fork(
-        launcher: &Arc<Launcher>,
+        launcher: &Arc<LauncherClient>,
         name: CommandName,
         content: String,
         waits_for_boot: bool,

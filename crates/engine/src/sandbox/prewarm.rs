@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use workers_domain::{ResourceLimits, SnapshotId};
 
-use super::core::Core;
+use super::core::EngineCore;
 use super::local::{TemplateUse, refill_warm_pool};
 
 /// The time between two such sandboxes, so that many deploys leave the processors to invocations, and each finds a
@@ -14,7 +14,7 @@ use super::local::{TemplateUse, refill_warm_pool};
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Makes a sandbox for the warm pool soon, in the background.
-pub(crate) fn prewarm(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
+pub(crate) fn prewarm(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: ResourceLimits) {
     if core.warm_pool.is_open() && core.prewarm_queue.push(snapshot, limits) {
         let weak = Arc::downgrade(core);
         core.runtime().spawn(async move {
@@ -29,7 +29,7 @@ pub(crate) fn prewarm(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLi
     }
 }
 
-async fn prewarm_one(core: &Arc<Core>, snapshot: SnapshotId, limits: ResourceLimits) {
+async fn prewarm_one(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: ResourceLimits) {
     // If the snapshot was deleted meanwhile or cannot be read, the invocation that uses it reports the error.
     if let Ok(Some(lease)) = core.lease(&snapshot).await {
         refill_warm_pool(core, limits, lease, TemplateUse::WaitForBoot);

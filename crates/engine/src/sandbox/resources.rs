@@ -10,7 +10,7 @@ use workers_domain::ports::KillReason;
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 
 use super::parked_child::ParkedChild;
-use super::running::Running;
+use super::processes::SandboxProcesses;
 use crate::home::remove;
 use crate::pressure::MemoryWatch;
 use crate::server::blocking;
@@ -37,7 +37,7 @@ pub(super) enum SandboxState {
     /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
     Staged(Option<Staging>),
     /// Its processes, the number of the next command, the content it was made from, and a parked child.
-    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, parked: Option<ParkedChild> },
+    Running { processes: Arc<SandboxProcesses>, next_command: u32, lease: Option<Lease>, parked: Option<ParkedChild> },
     /// Nothing runs, and no files are left.
     Stopped,
 }
@@ -63,13 +63,13 @@ impl Drop for SandboxResources {
             return;
         }
         // At once: a command that is still held would keep the processes alive otherwise.
-        if let SandboxState::Running { running, .. } = &state {
-            running.kill(KillReason::Asked);
+        if let SandboxState::Running { processes, .. } = &state {
+            processes.kill(KillReason::Asked);
         }
         let directory = std::mem::take(&mut self.directory);
         let clear = async move {
-            if let SandboxState::Running { running, .. } = &state {
-                running.wait().await;
+            if let SandboxState::Running { processes, .. } = &state {
+                processes.wait().await;
             }
             if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {
                 tracing::warn!(error = %error, "a dropped sandbox's files could not be removed; the next start removes them");

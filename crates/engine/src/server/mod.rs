@@ -4,13 +4,13 @@
 pub(crate) mod blueprint;
 pub(crate) mod channel;
 pub(crate) mod connection;
+pub(crate) mod create_sandbox;
 pub(crate) mod data_dir;
 pub(crate) mod ground;
 pub(crate) mod ids;
-pub(crate) mod launcher;
+pub(crate) mod launcher_client;
 mod libraries;
 mod locks;
-pub(crate) mod made;
 pub(crate) mod node;
 pub(crate) mod preload;
 pub(crate) mod runtime;

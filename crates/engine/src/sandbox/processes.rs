@@ -14,14 +14,14 @@ use tracing::Instrument as _;
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, SandboxError, SandboxErrorKind};
 
-use crate::cgroup::{Figures, Group, Share};
+use crate::cgroup::{CgroupStats, Group, Share};
 use crate::fault::refused;
 use crate::message::{CreateSandbox, Exited, FromInit, ToInit};
 use crate::network::{Broker, Carried, NameSockets, Shared};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
-use crate::server::launcher::Launcher;
-use crate::server::made::Made;
+use crate::server::create_sandbox::CreatedSandbox;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::unavailable;
 use crate::wire::{self, Received};
 
@@ -39,7 +39,7 @@ const FREEZE_TIME: Duration = Duration::from_secs(20);
 
 /// The processes of a sandbox. They are killed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct SandboxProcesses {
     name: String,
     channel: Arc<Channel>,
     pidfd: OwnedFd,
@@ -65,7 +65,7 @@ pub(crate) struct Running {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
     /// What it used; `None` when the launcher exited first.
-    pub(crate) figures: Option<Figures>,
+    pub(crate) stats: Option<CgroupStats>,
 }
 
 /// A message about one command.
@@ -88,9 +88,9 @@ struct Routes {
     frozen: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
 }
 
-impl Running {
+impl SandboxProcesses {
     /// Makes a sandbox; returns when its isolation is set up.
-    pub(crate) async fn launch(launcher: &Arc<Launcher>, order: CreateSandbox) -> Result<Self, SandboxError> {
+    pub(crate) async fn launch(launcher: &Arc<LauncherClient>, order: CreateSandbox) -> Result<Self, SandboxError> {
         let failed = |error: io::Error| refused("a sandbox's channel", &error);
         let isolation = launcher.configuration().isolation.as_ref();
         let group = isolation.map(|isolation| isolation.cgroups.group(&order.name));
@@ -98,7 +98,7 @@ impl Running {
         let name = order.name.clone();
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let channel = Arc::new(Channel::new(ours).map_err(failed)?);
-        let Made { pidfd, gone } = launcher.create(order, theirs).await?;
+        let CreatedSandbox { pidfd, end } = launcher.create(order, theirs).await?;
         let (ended_sender, ended) = watch::channel(None);
         let routes = Arc::new(Routes::default());
         let killer = pidfd.try_clone().map_err(failed)?;
@@ -110,8 +110,8 @@ impl Running {
             channel.close();
         }
         let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, is_isolated, async move {
-            let figures = gone.wait().await;
-            ended_sender.send_replace(Some(End { figures }));
+            let stats = end.wait().await;
+            ended_sender.send_replace(Some(End { stats }));
         });
         tokio::spawn(following.in_current_span());
         let first = first.map_err(|_| unavailable("the isolation of a sandbox is not set up in time"))?;
@@ -188,12 +188,12 @@ impl Running {
     }
 
     /// Returns what it has used so far, or in total if it has ended; `None` if that is not known.
-    pub(crate) async fn figures(&self) -> Option<Figures> {
-        if let Some(End { figures }) = *self.ended.borrow() {
-            return figures;
+    pub(crate) async fn stats(&self) -> Option<CgroupStats> {
+        if let Some(End { stats }) = *self.ended.borrow() {
+            return stats;
         }
         let group = self.group.clone()?;
-        self.io.run_long(move |_| group.figures()).await.ok()
+        self.io.run_long(move |_| group.stats()).await.ok()
     }
 
     /// Returns whether its first process has ended or is exiting, and all others with it, although we have not killed
@@ -314,12 +314,12 @@ impl Running {
     pub(crate) async fn wait(&self) -> End {
         let mut ended = self.ended.clone();
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
-        end.unwrap_or(End { figures: None })
+        end.unwrap_or(End { stats: None })
     }
 }
 
 #[async_trait]
-impl NameSockets for Running {
+impl NameSockets for SandboxProcesses {
     async fn make(&self) -> io::Result<[OwnedFd; 2]> {
         let (sender, made) = oneshot::channel();
         *lock(&self.routes.name_sockets) = Some(sender);
@@ -329,7 +329,7 @@ impl NameSockets for Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for SandboxProcesses {
     fn drop(&mut self) {
         self.kill(KillReason::Asked);
     }

@@ -1,4 +1,4 @@
-//! What the kernel tells a process about itself in `/proc/self`.
+//! Reads what the kernel reports about this process in `/proc/self`.
 
 use std::fmt;
 use std::io;
@@ -14,9 +14,9 @@ const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 /// The kernel's directory about this process, `/proc/self`. A sandbox opens it only once, because every invocation pays
 /// for each opening.
 #[derive(Debug)]
-pub(super) struct Told(OwnedFd);
+pub(super) struct ProcSelf(OwnedFd);
 
-impl Told {
+impl ProcSelf {
     /// Opens it in the `/proc` that this process sees now. Its content does not depend on which mount of `/proc` that
     /// is.
     ///
@@ -42,7 +42,7 @@ impl Told {
     /// # Errors
     ///
     /// When it cannot be read, is not UTF-8, or does not fit.
-    pub(super) fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; ROOM]) -> io::Result<&'a str> {
+    pub(super) fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; BUFFER_SIZE]) -> io::Result<&'a str> {
         let (read, room) = rustix::io::read(self.file(name, OFlags::RDONLY)?, space)?;
         match std::str::from_utf8(read) {
             // The kernel returns such a file in one piece if the buffer is large enough.
@@ -69,7 +69,7 @@ impl Told {
 }
 
 /// The buffer size in bytes; each of the kernel's files about one process fits.
-pub(super) const ROOM: usize = 8192;
+pub(super) const BUFFER_SIZE: usize = 8192;
 
 /// Returns the number in a name such as `net:[4026531840]`.
 fn number_of(name: &[u8]) -> Option<u64> {
@@ -87,7 +87,7 @@ impl Namespaces {
     ///
     /// When `/proc/self/ns` cannot be read.
     pub(super) fn current() -> io::Result<Self> {
-        Told::open()?.namespaces()
+        ProcSelf::open()?.namespaces()
     }
 
     /// Returns the first kind of namespace that both share.
