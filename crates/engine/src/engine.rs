@@ -19,12 +19,12 @@ use crate::message::{Configuration, IsolationSetup};
 use crate::network;
 use crate::options::{EngineOptions, Isolation, Templates};
 use crate::sandbox::{EngineCore, LocalSandbox, PrewarmQueue, WarmPool, prewarm};
-use crate::server::blueprint::Blueprint;
 use crate::server::data_dir::DataDir;
-use crate::server::ground::Ground;
 use crate::server::ids::Ranges;
 use crate::server::launcher_client::LauncherClient;
 use crate::server::preload::Preload;
+use crate::server::shared_files::SharedFiles;
+use crate::server::shared_files_builder::SharedFilesBuilder;
 use crate::server::shell;
 use crate::server::{blocking, unavailable};
 use crate::snapshot::SnapshotStore;
@@ -47,7 +47,7 @@ const SWEEP_REST: Duration = Duration::from_millis(4);
 
 /// How often we check that the files and directories that sandboxes depend on are still there. One check takes a tenth
 /// of a millisecond.
-pub(crate) const GROUND_INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const SHARED_FILES_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
@@ -79,13 +79,13 @@ impl Engine {
     #[tracing::instrument(name = "engine.start", skip_all)]
     pub async fn start(options: EngineOptions) -> Result<Self, SandboxError> {
         let now = options.clock.now();
-        let open_store = move |data_dir: &DataDir| SnapshotStore::open(data_dir.home(), &data_dir.snapshots(), now);
+        let open_store = move |data_dir: &DataDir| SnapshotStore::open(data_dir.root(), &data_dir.snapshots(), now);
         let (data_dir, launcher_lock, snapshots) =
             DataDir::open_in_time(options.data_dir.clone(), ID_RANGES, open_store).await?;
 
         let given = options.node.clone();
         let preload = Preload::default();
-        let (data_dir, configuration, ground) = prepare(&options, data_dir, &preload).await?;
+        let (data_dir, configuration, shared_files) = prepare(&options, data_dir, &preload).await?;
         let is_isolated = configuration.isolation.is_some();
         let cgroups = configuration.isolation.as_ref().map(|isolation| isolation.cgroups.clone());
         let snapshots = Arc::new(snapshots);
@@ -100,7 +100,7 @@ impl Engine {
                 snapshots,
                 warm_pool,
                 prewarm_queue,
-                ground,
+                shared_files,
                 preload,
                 last_trial,
                 data_dir,
@@ -138,7 +138,7 @@ impl Engine {
             }
         }
         tokio::spawn(sweep_snapshots(Arc::downgrade(&engine.core)));
-        tokio::spawn(keep_ground(Arc::downgrade(&engine.core)));
+        tokio::spawn(watch_shared_files(Arc::downgrade(&engine.core)));
         tracing::info!(node.version = %engine.node_version, own_uids = engine.core.launcher.own_uids(), "the sandbox engine is ready");
         Ok(engine)
     }
@@ -227,7 +227,7 @@ async fn prepare(
     options: &EngineOptions,
     data_dir: DataDir,
     preload: &Preload,
-) -> Result<(DataDir, Configuration, Arc<Ground>), SandboxError> {
+) -> Result<(DataDir, Configuration, Arc<SharedFiles>), SandboxError> {
     let cgroups = match options.isolation {
         Isolation::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
         Isolation::None => {
@@ -237,12 +237,12 @@ async fn prepare(
     };
     let (made_of, on, preload) = (options.clone(), cgroups.clone(), preload.clone());
     let made = blocking("what sandboxes are made of cannot be made", move || {
-        let (blueprint, made) = Blueprint::make_first(made_of, &data_dir, &preload)?;
-        let (home, trees) = (data_dir.home().clone(), blueprint.trees());
-        let ground = Ground::new(home, &trees, Box::new(move |tree: &Path| blueprint.make_again(tree)), on)?;
-        Ok((data_dir, made, ground))
+        let (builder, made) = SharedFilesBuilder::build(made_of, &data_dir, &preload)?;
+        let (root, trees) = (data_dir.root().clone(), builder.trees());
+        let shared_files = SharedFiles::new(root, &trees, Box::new(move |tree: &Path| builder.rebuild(tree)), on)?;
+        Ok((data_dir, made, shared_files))
     });
-    let (data_dir, made, ground) = made.await.map_err(|error| unavailable(error.message))?;
+    let (data_dir, made, shared_files) = made.await.map_err(|error| unavailable(error.message))?;
     let node = made.node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
     let isolation = cgroups.zip(made.runtime).map(|(cgroups, runtime)| IsolationSetup {
         cgroups,
@@ -253,7 +253,7 @@ async fn prepare(
         templates: made.templates,
         containers: None,
     });
-    Ok((data_dir, Configuration { isolation, node, required: None }, Arc::new(ground)))
+    Ok((data_dir, Configuration { isolation, node, required: None }, Arc::new(shared_files)))
 }
 
 async fn sweep_snapshots(core: std::sync::Weak<EngineCore>) {
@@ -276,12 +276,12 @@ fn rest() {
 
 /// Checks regularly the files and directories that all sandboxes depend on. We poll, because no event reports files
 /// that become unreachable, for example when a file system is mounted over them.
-async fn keep_ground(core: std::sync::Weak<EngineCore>) {
+async fn watch_shared_files(core: std::sync::Weak<EngineCore>) {
     let mut last_error = None;
     loop {
-        tokio::time::sleep(GROUND_INTERVAL).await;
+        tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
-        let error = core.mend().await.err().map(|error| error.message);
+        let error = core.repair().await.err().map(|error| error.message);
         match (&last_error, &error) {
             (None, Some(error)) => tracing::error!(error, "no sandbox can be made"),
             (Some(_), None) => tracing::info!("sandboxes can be made again"),
@@ -300,21 +300,21 @@ impl SandboxProvider for Engine {
 
     #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let mended = self.core.ground.times_mended();
+        let repairs = self.core.shared_files.repairs();
         let error = match self.try_create(spec.clone()).await {
-            Err(error) if is_about_the_ground(error.kind) => error,
+            Err(error) if may_be_about_shared_files(error.kind) => error,
             other => return other,
         };
         // The cause may be a broken file that it is made of. If this call or another one has repaired something, we try
         // once more.
-        self.core.mend().await?;
-        if self.core.ground.times_mended() == mended { Err(error) } else { self.try_create(spec).await }
+        self.core.repair().await?;
+        if self.core.shared_files.repairs() == repairs { Err(error) } else { self.try_create(spec).await }
     }
 
     fn preload(&self, preload: NodePreload) {
         self.core.preload.set(preload);
         let core = Arc::clone(&self.core);
-        self.core.runtime.spawn(async move { core.remake_templates().await });
+        self.core.runtime.spawn(async move { core.rebuild_templates().await });
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
@@ -362,7 +362,7 @@ impl SandboxProvider for Engine {
 }
 
 /// Returns whether a failure may come from the files and directories that all sandboxes depend on.
-pub(crate) const fn is_about_the_ground(kind: SandboxErrorKind) -> bool {
+pub(crate) const fn may_be_about_shared_files(kind: SandboxErrorKind) -> bool {
     matches!(kind, SandboxErrorKind::Unavailable | SandboxErrorKind::Failed)
 }
 

@@ -3,12 +3,13 @@
 mod cgroup;
 mod container;
 mod copy;
+mod data_dir_root;
 mod diagnose;
 mod engine;
 mod environment;
 mod fault;
+mod file_stamps;
 mod health;
-mod home;
 mod host;
 mod launcher;
 mod message;
@@ -20,7 +21,6 @@ mod sandbox;
 mod sandbox_io;
 mod server;
 mod snapshot;
-mod stamp;
 mod wire;
 
 pub use container::{ContainerEngine, ContainerOptions};

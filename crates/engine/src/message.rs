@@ -477,23 +477,23 @@ pub(crate) struct Exited {
     /// The largest resident size of one of them, in bytes.
     pub(crate) max_resident_bytes: u64,
     /// Whether [`ToInit::Kill`] came before.
-    pub(crate) asked: bool,
+    pub(crate) kill_requested: bool,
 }
 
 impl Exited {
     /// Makes the record of a command that was killed and of which nothing was measured.
-    pub(crate) const fn killed(command: u32, asked: bool) -> Self {
-        Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, asked }
+    pub(crate) const fn killed(command: u32, kill_requested: bool) -> Self {
+        Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, kill_requested }
     }
 
     /// Makes the record from what the kernel reports about the command's process.
-    pub(crate) fn new(command: u32, ended: Ended, asked: bool) -> Self {
+    pub(crate) fn new(command: u32, ended: Ended, kill_requested: bool) -> Self {
         Self {
             command,
             status: ended.status,
             cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
             max_resident_bytes: ended.max_resident_bytes,
-            asked,
+            kill_requested,
         }
     }
 }

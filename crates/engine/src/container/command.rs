@@ -20,7 +20,7 @@ use crate::fault::refused;
 use crate::message::{Exited, InContainer, RunCommand, ToInit, Tool};
 use crate::sandbox::command::{BRIEF, not_started};
 use crate::sandbox::output::{Output, output};
-use crate::sandbox::processes::{CommandNews, SandboxProcesses, stopped};
+use crate::sandbox::processes::{ProcessEvent, SandboxProcesses, stopped};
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched};
 
 const SIGKILL: i32 = 9;
@@ -37,9 +37,9 @@ pub(super) struct LocalContainerCommand {
 
 #[derive(Debug)]
 enum End {
-    Awaited(mpsc::Receiver<CommandNews>),
+    Awaited(mpsc::Receiver<ProcessEvent>),
     Known(Option<Exited>),
-    Told,
+    Reported,
 }
 
 /// The command to start.
@@ -71,26 +71,32 @@ pub(super) async fn start(
         env: spec.env,
         container: Some(container),
     };
-    let mut news = processes.open_route(number);
+    let mut events = processes.open_route(number);
     let descriptors: Vec<OwnedFd> = input.into_iter().chain([stdout_end, stderr_end]).collect();
-    processes.tell(&ToInit::Run(run), &descriptors).await?;
+    processes.send(&ToInit::Run(run), &descriptors).await?;
     drop(descriptors);
-    match news.recv().await {
-        Some(CommandNews::Started) => {
-            tokio::spawn(make_way_when_long(Arc::downgrade(&processes), number).in_current_span());
-            Ok(LocalContainerCommand { number, processes, outputs: [stdout, stderr], end: End::Awaited(news), is_tool })
+    match events.recv().await {
+        Some(ProcessEvent::Started) => {
+            tokio::spawn(lower_share_when_long(Arc::downgrade(&processes), number).in_current_span());
+            Ok(LocalContainerCommand {
+                number,
+                processes,
+                outputs: [stdout, stderr],
+                end: End::Awaited(events),
+                is_tool,
+            })
         }
-        Some(CommandNews::StartFailed { errno, in_directory }) => {
+        Some(ProcessEvent::StartFailed { errno, in_directory }) => {
             processes.close_route(number);
             Err(if in_directory { not_entered(directory, errno) } else { not_started(&spec.program, errno) })
         }
-        Some(CommandNews::Exited(_)) | None => Err(stopped()),
+        Some(ProcessEvent::Exited(_)) | None => Err(stopped()),
     }
 }
 
 /// Gives the container a smaller share of the processors if the command still runs after [`BRIEF`], so that short work
 /// goes first.
-async fn make_way_when_long(processes: Weak<SandboxProcesses>, number: u32) {
+async fn lower_share_when_long(processes: Weak<SandboxProcesses>, number: u32) {
     tokio::time::sleep(BRIEF).await;
     if let Some(processes) = processes.upgrade().filter(|processes| processes.has_route(number)) {
         processes.take_share(Share::Eighth);
@@ -109,7 +115,7 @@ impl Drop for LocalContainerCommand {
         match self.end {
             // The result of the file operation is not used any more.
             End::Awaited(_) if self.is_tool => {
-                self.processes.try_tell(&ToInit::Signal { command: self.number, signal: SIGKILL });
+                self.processes.try_send(&ToInit::Signal { command: self.number, signal: SIGKILL });
             }
             _ if self.is_tool => {}
             _ => {
@@ -131,12 +137,12 @@ impl ContainerCommand for LocalContainerCommand {
     async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
         loop {
             let [stdout, stderr] = &mut self.outputs;
-            let End::Awaited(news) = &mut self.end else { break };
+            let End::Awaited(events) = &mut self.end else { break };
             tokio::select! {
                 event = stdout.next() => return event.map(Some),
                 event = stderr.next() => return event.map(Some),
-                said = news.recv() => match said {
-                    Some(CommandNews::Exited(exited)) => self.end = End::Known(Some(exited)),
+                event = events.recv() => match event {
+                    Some(ProcessEvent::Exited(exited)) => self.end = End::Known(Some(exited)),
                     Some(_) => {}
                     None => self.end = End::Known(None),
                 },
@@ -147,10 +153,10 @@ impl ContainerCommand for LocalContainerCommand {
                 return Ok(Some(event));
             }
         }
-        match std::mem::replace(&mut self.end, End::Told) {
+        match std::mem::replace(&mut self.end, End::Reported) {
             End::Known(Some(exited)) => Ok(Some(CommandEvent::Exited(exit(exited)))),
             End::Known(None) => Err(stopped()),
-            End::Awaited(_) | End::Told => Ok(None),
+            End::Awaited(_) | End::Reported => Ok(None),
         }
     }
 }

@@ -22,7 +22,7 @@ use super::images::{Images, Lease};
 use crate::fault::refused;
 use crate::message::{ToInit, Tool};
 use crate::sandbox::processes::{SandboxProcesses, stopped};
-use crate::server::ground::Ground;
+use crate::server::shared_files::SharedFiles;
 
 /// A container on this host.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct LocalContainer {
     images: Arc<Images>,
     /// The snapshot that it was made from; `None` for the bare system. Dropped when the container has ended.
     lease: Mutex<Option<Lease>>,
-    ground: Arc<Ground>,
+    shared_files: Arc<SharedFiles>,
     made_at: Instant,
 }
 
@@ -44,10 +44,10 @@ impl LocalContainer {
         processes: Arc<SandboxProcesses>,
         images: Arc<Images>,
         lease: Option<Lease>,
-        ground: Arc<Ground>,
+        shared_files: Arc<SharedFiles>,
         made_at: Instant,
     ) -> Self {
-        Self { id, processes, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease), ground, made_at }
+        Self { id, processes, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease), shared_files, made_at }
     }
 
     async fn start(&self, start: Start) -> Result<LocalContainerCommand, SandboxError> {
@@ -59,7 +59,7 @@ impl LocalContainer {
             // A missing program or directory may be missing from the files that the container was made of.
             Err(error)
                 if matches!(error.kind, SandboxErrorKind::CommandNotFound | SandboxErrorKind::FileNotFound)
-                    && self.ground.was_broken_since(self.made_at).await =>
+                    && self.shared_files.was_broken_since(self.made_at).await =>
             {
                 let message = format!("files that the container was made of were missing or have changed: {error}");
                 Err(SandboxError::new(SandboxErrorKind::StorageUnavailable, message))
@@ -105,7 +105,7 @@ impl Container for LocalContainer {
     }
 
     async fn signal(&self, command: u32, signal: i32) -> Result<(), SandboxError> {
-        self.processes.tell(&ToInit::Signal { command, signal }, &[]).await
+        self.processes.send(&ToInit::Signal { command, signal }, &[]).await
     }
 
     async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError> {

@@ -18,7 +18,7 @@ use super::images::Images;
 use super::local::LocalContainer;
 use super::{ID_RANGES, base, first_of_engine};
 use crate::cgroup::Share;
-use crate::engine::{GROUND_INTERVAL, is_about_the_ground};
+use crate::engine::{SHARED_FILES_INTERVAL, may_be_about_shared_files};
 use crate::fault::named;
 use crate::health::pulse;
 use crate::message::{Configuration, ContainerSetup, CreateSandbox, IsolationSetup};
@@ -26,8 +26,8 @@ use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
 use crate::sandbox::processes::SandboxProcesses;
 use crate::server::data_dir::DataDir;
-use crate::server::ground::{Found, Ground};
 use crate::server::launcher_client::LauncherClient;
+use crate::server::shared_files::{RepairOutcome, SharedFiles};
 use crate::server::{blocking, runtime, unavailable};
 
 /// The options of the engine of containers. Make them with [`ContainerOptions::new`] and change what differs.
@@ -97,7 +97,7 @@ pub struct ContainerEngine {
 struct ContainerCore {
     launcher: Arc<LauncherClient>,
     images: Arc<Images>,
-    ground: Arc<Ground>,
+    shared_files: Arc<SharedFiles>,
     /// The runtime that the engine was started on.
     runtime: Handle,
     _data_dir: DataDir,
@@ -105,8 +105,8 @@ struct ContainerCore {
 
 impl ContainerCore {
     /// Makes the files and directories that containers depend on again, if they are broken. Running containers go on.
-    async fn mend(&self) -> Result<(), SandboxError> {
-        if self.ground.mend().await? == Found::Mended {
+    async fn repair(&self) -> Result<(), SandboxError> {
+        if self.shared_files.repair().await? == RepairOutcome::Repaired {
             self.launcher.replace().await;
         }
         Ok(())
@@ -114,12 +114,12 @@ impl ContainerCore {
 }
 
 /// Checks regularly the files and directories that all containers depend on, as the engine of sandboxes does.
-async fn keep_ground(core: Weak<ContainerCore>) {
+async fn watch_shared_files(core: Weak<ContainerCore>) {
     loop {
-        tokio::time::sleep(GROUND_INTERVAL).await;
+        tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         // The next request for a container returns the error.
-        let _ = core.mend().await;
+        let _ = core.repair().await;
         core.launcher.watch().await;
     }
 }
@@ -150,7 +150,7 @@ impl ContainerEngine {
             DataDir::open_in_time(path, ID_RANGES, |data_dir| Images::open(data_dir.snapshots())).await?;
         let cgroups = data_dir.plan_cgroups(cgroup_parent).await?;
         let (root, directory, snapshots) = (data_dir.runtime(), data_dir.containers(), data_dir.snapshots());
-        let (home, cache, on) = (data_dir.home().clone(), data_dir.home().clone(), cgroups.clone());
+        let (data_dir_root, cache, on) = (data_dir.root().clone(), data_dir.root().clone(), cgroups.clone());
         let made = blocking("the system of containers cannot be made", move || {
             let node = node.canonicalize().map_err(|error| named(node.display(), error))?;
             let make_system = move || {
@@ -169,9 +169,9 @@ impl ContainerEngine {
                 }
                 make_system().map(|(_, trees)| trees)
             };
-            Ok(((runtime, made), Ground::new(home, &trees, Box::new(again), Some(on))?))
+            Ok(((runtime, made), SharedFiles::new(data_dir_root, &trees, Box::new(again), Some(on))?))
         });
-        let ((runtime, containers), ground) = made.await.map_err(|error| unavailable(error.message))?;
+        let ((runtime, containers), shared_files) = made.await.map_err(|error| unavailable(error.message))?;
         let node = runtime.node.to_string_lossy().into_owned();
         let isolation = IsolationSetup {
             cgroups,
@@ -185,13 +185,14 @@ impl ContainerEngine {
         let configuration = Configuration { isolation: Some(isolation), node, required: None };
         let network = network::Shared::with_meter(network)?;
         let launcher = LauncherClient::start(launcher, configuration, lock, network, observer).await?;
-        let (ground, runtime) = (Arc::new(ground), Handle::current());
-        let engine = Self { core: Arc::new(ContainerCore { launcher, images, ground, runtime, _data_dir: data_dir }) };
+        let (shared_files, runtime) = (Arc::new(shared_files), Handle::current());
+        let engine =
+            Self { core: Arc::new(ContainerCore { launcher, images, shared_files, runtime, _data_dir: data_dir }) };
         if let Err(error) = engine.try_container().await {
             engine.shutdown().await;
             return Err(error);
         }
-        tokio::spawn(keep_ground(Arc::downgrade(&engine.core)));
+        tokio::spawn(watch_shared_files(Arc::downgrade(&engine.core)));
         if !engine.has_own_user_ids() {
             tracing::warn!(
                 "containers share one range of user ids: one of them can use up what the kernel counts by user"
@@ -206,7 +207,7 @@ impl ContainerEngine {
     ///
     /// When one of them does not respond within two seconds.
     pub async fn check(&self) -> Result<(), SandboxError> {
-        self.core.mend().await?;
+        self.core.repair().await?;
         pulse(&self.core.runtime, &self.core.launcher).await
     }
 
@@ -259,11 +260,11 @@ impl ContainerProvider for ContainerEngine {
             processes: spec.processes,
             disk_bytes: spec.disk_bytes,
         };
-        let (mended, made_at) = (self.core.ground.times_mended(), Instant::now());
+        let (repairs, made_at) = (self.core.shared_files.repairs(), Instant::now());
         let processes = match SandboxProcesses::launch(&self.core.launcher, order.clone()).await {
-            Err(error) if is_about_the_ground(error.kind) => {
-                self.core.mend().await?;
-                if self.core.ground.times_mended() == mended {
+            Err(error) if may_be_about_shared_files(error.kind) => {
+                self.core.repair().await?;
+                if self.core.shared_files.repairs() == repairs {
                     return Err(error);
                 }
                 SandboxProcesses::launch(&self.core.launcher, order).await?
@@ -273,9 +274,9 @@ impl ContainerProvider for ContainerEngine {
         let processes = Arc::new(processes);
         // So that workers get the processors before containers.
         processes.take_share(Share::Quarter);
-        processes.serve_network(&spec.network, self.core.launcher.network());
-        let ground = Arc::clone(&self.core.ground);
-        Ok(Box::new(LocalContainer::new(id, processes, images, lease, ground, made_at)))
+        processes.enable_network(&spec.network, self.core.launcher.network());
+        let shared_files = Arc::clone(&self.core.shared_files);
+        Ok(Box::new(LocalContainer::new(id, processes, images, lease, shared_files, made_at)))
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

@@ -63,13 +63,13 @@ impl From<io::Error> for NotStarted {
 /// kill it.
 pub(super) struct Starting {
     pub(super) pid: Pid,
-    said: OwnedFd,
+    report: OwnedFd,
 }
 
 impl AsFd for Starting {
     /// Readable when the result of the start is available.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.said.as_fd()
+        self.report.as_fd()
     }
 }
 
@@ -77,10 +77,10 @@ impl Starting {
     /// Returns the result of the start. Does not block if the descriptor is readable or the process has ended.
     pub(super) fn outcome(&self) -> Result<(), NotStarted> {
         // When the program runs, the pipe closes without any bytes in it.
-        let mut said = [0; 5];
-        match rustix::io::retry_on_intr(|| rustix::io::read(&self.said, &mut said)) {
+        let mut report = [0; 5];
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.report, &mut report)) {
             Ok(5) => {
-                let [a, b, c, d, in_directory] = said;
+                let [a, b, c, d, in_directory] = report;
                 Err(NotStarted { errno: i32::from_ne_bytes([a, b, c, d]), in_directory: in_directory != 0 })
             }
             _ => Ok(()),
@@ -122,14 +122,14 @@ pub(super) fn start(
     let image = CommandImage::new(candidates, arguments, environment)
         .map_err(|_| io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()))?;
 
-    let (said, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+    let (report, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let Some(pid) = fork_process(defaults.thread)? else {
         let reason = become_command(defaults, run.container.as_ref(), &image, work, streams, &fail);
         let [a, b, c, d] = reason.errno.to_ne_bytes();
         let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
     };
-    Ok(Starting { pid, said })
+    Ok(Starting { pid, report })
 }
 
 /// Runs in the child: closes everything of the init's, and executes the program. Returns only if the program does not

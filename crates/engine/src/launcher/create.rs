@@ -9,7 +9,7 @@ use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only}
 
 use super::creator::clone_as;
 use super::devices::Devices;
-use super::enter::{Entrance, Prepared, enter};
+use super::enter::{InitSetup, Prepared, enter};
 use super::ids::{IdRange, map_ids};
 use super::isolation_layer::IsolationLayer;
 use super::layers::Host;
@@ -132,7 +132,7 @@ fn clone_into(
                 if keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>()).is_err() {
                     return 1;
                 }
-                enter(Entrance { setup: &factory.setup, order, channel, lifeline, released, prepared })
+                enter(InitSetup { setup: &factory.setup, order, channel, lifeline, released, prepared })
             }));
             exit_now(code.unwrap_or(101))
         }

@@ -9,7 +9,7 @@ use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, le
 use super::check::{ExpectedPrivileges, check_cgroups, check_isolation};
 use super::command::CommandDefaults;
 use super::container::{self, Parts};
-use super::init::{Changed, Init};
+use super::init::{ContainerHandles, Init};
 use super::isolation_layer::IsolationLayer;
 use super::layers::Layers;
 use super::limits::{Watches, limit_namespace, set_limits};
@@ -24,8 +24,8 @@ use super::steps::{open_directory, step};
 use crate::message::{CreateSandbox, Failure, FromInit, IsolationSetup};
 use crate::wire;
 
-/// What the child of the clone starts with.
-pub(super) struct Entrance<'a> {
+/// What a new init needs to isolate itself.
+pub(super) struct InitSetup<'a> {
     pub(super) setup: &'a Setup,
     pub(super) order: &'a CreateSandbox,
     pub(super) channel: OwnedFd,
@@ -51,27 +51,27 @@ impl Prepared {
     }
 }
 
-/// What stays open once the isolation is set up.
-struct Inside {
+/// The descriptors of an init that has isolated itself.
+struct InitHandles {
     /// The working directory.
     work: OwnedFd,
     /// What only the init of a container has.
-    container: Option<Changed>,
+    container: Option<ContainerHandles>,
 }
 
 /// The host name inside.
 const HOSTNAME: &[u8] = b"sandbox";
 
 /// Isolates the process and runs as its init; returns the exit code.
-pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { setup, order, channel, lifeline, released, prepared } = entrance;
+pub(super) fn enter(init_setup: InitSetup<'_>) -> i32 {
+    let InitSetup { setup, order, channel, lifeline, released, prepared } = init_setup;
     let configuration = &setup.context.configuration;
     let ready = match &configuration.isolation {
         Some(isolation) => isolate(setup, isolation, order, &released, prepared),
-        None => prepare_without_isolation(order, &released).map(|work| Inside { work, container: None }),
+        None => prepare_without_isolation(order, &released).map(|work| InitHandles { work, container: None }),
     };
     drop(released);
-    let init = ready.and_then(|Inside { work, container }| {
+    let init = ready.and_then(|InitHandles { work, container }| {
         let defaults = CommandDefaults::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
         Init::new(channel.try_clone()?, lifeline, work, defaults, container)
     });
@@ -91,7 +91,7 @@ fn isolate(
     order: &CreateSandbox,
     released: &OwnedFd,
     prepared: Prepared,
-) -> io::Result<Inside> {
+) -> io::Result<InitHandles> {
     // Before anything else, so that a launcher that is killed takes its sandboxes with it.
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on the cgroup counts all that we use.
@@ -137,7 +137,7 @@ fn isolate(
         step("system call filter", install_filter(&setup.filter))?;
     }
     check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Worker)?;
-    Ok(Inside { work, container: None })
+    Ok(InitHandles { work, container: None })
 }
 
 /// Does the remaining steps for a container, which has a root user with rights over the container's other users.
@@ -147,13 +147,13 @@ fn become_container(
     order: &CreateSandbox,
     parts: Parts,
     proc_self: &ProcSelf,
-) -> io::Result<Inside> {
-    let score = step("out-of-memory score", OomScore::open(proc_self))?;
+) -> io::Result<InitHandles> {
+    let oom_score = step("out-of-memory score", OomScore::open(proc_self))?;
     step("taking the container's root", take_container_root())?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    let changes = container::build(&parts, isolation, order)?;
+    let uppers = container::build(&parts, isolation, order)?;
     drop(parts);
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
@@ -163,7 +163,7 @@ fn become_container(
         &setup.context.host,
         ExpectedPrivileges::ContainerRoot { capabilities: OF_CONTAINER.bits() },
     )?;
-    Ok(Inside { work, container: Some(Changed { changes, score }) })
+    Ok(InitHandles { work, container: Some(ContainerHandles { uppers, oom_score }) })
 }
 
 /// Prepares a sandbox without isolation: it has only a directory and limits, and ends together with the launcher.

@@ -6,7 +6,7 @@
 //!
 //! * [`start`]: becoming the launcher;
 //! * [`probe`]: finding out what the host lets the launcher do;
-//! * [`serve`]: the event loop; it handles [`ToLauncher`](crate::message::ToLauncher) messages and the ends of
+//! * [`event_loop`]: the event loop; it handles [`ToLauncher`](crate::message::ToLauncher) messages and the ends of
 //!   sandboxes;
 //! * [`create`]: clones a sandbox's first process into a network namespace ([`networks`]) under its own id
 //!   ([`creator`]), maps its ids, puts it into its cgroup, and releases it;
@@ -30,6 +30,7 @@ mod create;
 mod creator;
 pub(crate) mod devices;
 mod enter;
+pub(crate) mod event_loop;
 mod ids;
 mod init;
 pub(crate) mod isolation_layer;
@@ -45,7 +46,6 @@ mod probe;
 pub(crate) mod proc_self;
 mod root;
 mod sandbox_entry;
-pub(crate) mod serve;
 mod setup;
 mod start;
 mod steps;

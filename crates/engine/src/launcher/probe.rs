@@ -39,7 +39,7 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
     }
     let has_overlays = !(cfg!(debug_assertions) && isolation.omitted == Some(IsolationLayer::Overlays));
     let overlays = has_overlays && works(thread, own_uids.then_some(isolation.first_uid), mount_overlay)?;
-    let own_devices = own_uids && answer(Devices::of_host(&isolation.runtime.devices)?.make())?;
+    let own_devices = own_uids && is_possible(Devices::of_host(&isolation.runtime.devices)?.make())?;
     if !own_devices && !isolation.may_share_uids {
         return Err(io::Error::other(
             "sandboxes cannot have devices of their own, for the kernel does not let this process make any (CAP_MKNOD): \
@@ -143,7 +143,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
 /// # Errors
 ///
 /// As [`works`].
-fn answer<T>(tried: io::Result<T>) -> io::Result<bool> {
+fn is_possible<T>(tried: io::Result<T>) -> io::Result<bool> {
     match tried {
         Err(error) if !is_final(&error) => Err(error),
         other => Ok(other.is_ok()),
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_for_want_of_something_is_no_answer() {
+    fn a_failure_for_lack_of_a_resource_decides_nothing() {
         for errno in [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::INTR, Errno::BUSY] {
             assert!(!is_final(&io::Error::from(errno)), "{errno}");
         }

@@ -17,7 +17,7 @@ use workers_domain::{LogStream, ResourceUsage};
 
 use super::output::{Output, output, read_all};
 use super::parked_child::ParkedChild;
-use super::processes::{CommandNews, SandboxProcesses, stopped};
+use super::processes::{ProcessEvent, SandboxProcesses, stopped};
 use crate::cgroup::{CgroupStats, Group, Share};
 use crate::fault::refused;
 use crate::message::{CommandName, Exited, NodeProgram, RunCommand, ToInit};
@@ -47,8 +47,8 @@ pub(super) struct LocalCommand {
     exit: Exit,
 }
 
-/// Where a command is started.
-pub(super) struct Scene {
+/// Where a command runs: the sandbox, and a parked child if there is one for it.
+pub(super) struct CommandTarget {
     pub(super) processes: Arc<SandboxProcesses>,
     pub(super) launcher: Arc<LauncherClient>,
     /// A parked child of a template and the program for it, if a child can run the command.
@@ -60,32 +60,36 @@ pub(super) struct Scene {
 enum Exit {
     Awaited(oneshot::Receiver<Result<CommandExit, SandboxError>>),
     Known(Result<CommandExit, SandboxError>),
-    Told,
+    Reported,
 }
 
 /// Starts a command.
-pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) -> Result<LocalCommand, SandboxError> {
+pub(super) async fn start(
+    target: CommandTarget,
+    name: CommandName,
+    spec: CommandSpec,
+) -> Result<LocalCommand, SandboxError> {
     let failed = |error: io::Error| refused("a command's outputs", &error);
-    let Scene { processes, launcher, parked, wall_clock } = scene;
+    let CommandTarget { processes, launcher, parked, wall_clock } = target;
     let (stdout, stdout_end) = output(processes.io(), LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(processes.io(), LogStream::Stderr).map_err(failed)?;
     let ends = [stdout_end, stderr_end];
-    let turn = processes.turn().await;
+    let guard = processes.lock_requests().await;
     let forked = match parked {
         Some((child, program)) => child.run(&program, &ends).await,
         None => None,
     };
     let is_forked = forked.is_some();
-    let news = match forked {
-        Some(news) => News::Child(news),
-        None => News::Init(run(&processes, name.command, spec, &ends).await?),
+    let receiver = match forked {
+        Some(event) => ExitReceiver::Child(event),
+        None => ExitReceiver::Init(run(&processes, name.command, spec, &ends).await?),
     };
     processes.began();
-    drop((turn, ends));
+    drop((guard, ends));
     let (sender, exit) = oneshot::channel();
     let watched = Arc::clone(&processes);
     let watching = async move {
-        let exit = watch(&watched, news, wall_clock).await;
+        let exit = watch(&watched, receiver, wall_clock).await;
         watched.finished();
         // Fails if the command was dropped; then the result is not used.
         let _ = sender.send(exit);
@@ -101,24 +105,25 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
     Ok(LocalCommand { processes, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
 }
 
-/// The channel on which the end of a command is reported.
-enum News {
-    Init(mpsc::Receiver<CommandNews>),
+/// Receives the end of a command, from whichever process reports it: the init, or the launcher for a child of a
+/// template.
+enum ExitReceiver {
+    Init(mpsc::Receiver<ProcessEvent>),
     Child(oneshot::Receiver<ChildEvent>),
 }
 
-impl News {
+impl ExitReceiver {
     /// Waits for the end of the command. Returns it with what the sandbox had used by then, if that was reported along
     /// with it; `None` when the sandbox ends first.
     async fn end(&mut self) -> Option<(Exited, Option<CgroupStats>)> {
         match self {
-            Self::Init(news) => loop {
-                match news.recv().await? {
-                    CommandNews::Exited(exited) => return Some((exited, None)),
-                    CommandNews::Started | CommandNews::StartFailed { .. } => {}
+            Self::Init(events) => loop {
+                match events.recv().await? {
+                    ProcessEvent::Exited(exited) => return Some((exited, None)),
+                    ProcessEvent::Started | ProcessEvent::StartFailed { .. } => {}
                 }
             },
-            Self::Child(news) => match news.await.ok()? {
+            Self::Child(event) => match event.await.ok()? {
                 ChildEvent::Ended(exited, stats) => Some((exited, Some(stats))),
                 ChildEvent::NotForked => None,
             },
@@ -132,16 +137,16 @@ async fn run(
     command: u32,
     spec: CommandSpec,
     outputs: &[OwnedFd; 2],
-) -> Result<mpsc::Receiver<CommandNews>, SandboxError> {
-    let mut news = processes.open_route(command);
+) -> Result<mpsc::Receiver<ProcessEvent>, SandboxError> {
+    let mut events = processes.open_route(command);
     let env = spec.env.clone();
     let (program, args) = spec.into_command_line();
     let run = RunCommand { command, program: program.clone(), args, env, container: None };
-    processes.tell(&ToInit::Run(run), outputs).await?;
-    match news.recv().await {
-        Some(CommandNews::Started) => Ok(news),
-        Some(CommandNews::StartFailed { errno, .. }) => Err(not_started(&program, errno)),
-        Some(CommandNews::Exited(_)) | None => Err(stopped()),
+    processes.send(&ToInit::Run(run), outputs).await?;
+    match events.recv().await {
+        Some(ProcessEvent::Started) => Ok(events),
+        Some(ProcessEvent::StartFailed { errno, .. }) => Err(not_started(&program, errno)),
+        Some(ProcessEvent::Exited(_)) | None => Err(stopped()),
     }
 }
 
@@ -153,7 +158,7 @@ pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
 }
 
 /// Gives a sandbox a smaller share of the processors when its command has run for [`BRIEF`]. Does not return.
-async fn make_way_when_long(processes: &SandboxProcesses) -> Infallible {
+async fn lower_share_when_long(processes: &SandboxProcesses) -> Infallible {
     tokio::time::sleep(BRIEF).await;
     processes.take_share(Share::Eighth);
     std::future::pending().await
@@ -162,24 +167,24 @@ async fn make_way_when_long(processes: &SandboxProcesses) -> Infallible {
 /// Waits for the end of a command, its deadline, or the end of its sandbox.
 async fn watch(
     processes: &SandboxProcesses,
-    mut news: News,
+    mut exit: ExitReceiver,
     wall_clock: Duration,
 ) -> Result<CommandExit, SandboxError> {
     let _kept_elsewhere = processes.io().kill_after(wall_clock + LAST_GRACE);
     let end = tokio::select! {
         // In this order, so that an end that has been reported is not turned into a timeout.
         biased;
-        end = news.end() => end,
+        end = exit.end() => end,
         () = tokio::time::sleep(wall_clock) => {
             processes.kill(KillReason::Timeout);
             return exit_by_sandbox(processes, stats_soon(processes).await);
         }
-        never = make_way_when_long(processes) => match never {},
+        never = lower_share_when_long(processes) => match never {},
     };
     if let Some((exited, stats)) = end {
         // A SIGKILL that we did not order may come from the end of the whole sandbox; then the command did not end on
         // its own.
-        if exited.status != Err(SIGKILL) || exited.asked || !processes.has_died() {
+        if exited.status != Err(SIGKILL) || exited.kill_requested || !processes.has_died() {
             return Ok(exit_by_itself(processes, exited, stats).await);
         }
     }
@@ -208,7 +213,7 @@ async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Opt
         // kill the rest.
         processes.kill(KillReason::OutOfMemory);
         Some(KillReason::OutOfMemory)
-    } else if exited.asked {
+    } else if exited.kill_requested {
         Some(KillReason::Asked)
     } else {
         None
@@ -260,9 +265,9 @@ impl Command for LocalCommand {
                 return Ok(Some(event));
             }
         }
-        match std::mem::replace(&mut self.exit, Exit::Told) {
+        match std::mem::replace(&mut self.exit, Exit::Reported) {
             Exit::Known(exit) => exit.map(|exit| Some(CommandEvent::Exited(exit))),
-            Exit::Awaited(_) | Exit::Told => Ok(None),
+            Exit::Awaited(_) | Exit::Reported => Ok(None),
         }
     }
 
@@ -270,7 +275,7 @@ impl Command for LocalCommand {
         if self.is_forked {
             return self.launcher.kill_child(self.name.clone()).await;
         }
-        match self.processes.tell(&ToInit::Kill { command: self.name.command }, &[]).await {
+        match self.processes.send(&ToInit::Kill { command: self.name.command }, &[]).await {
             // It has ended with its sandbox.
             Err(error) if error.kind == SandboxErrorKind::Stopped => Ok(()),
             other => other,
@@ -284,7 +289,7 @@ impl Command for LocalCommand {
             // We do not wait for its end, so that a launcher that does not respond does not delay the result.
             self.try_kill();
         }
-        self.exit = Exit::Told;
+        self.exit = Exit::Reported;
         Ok(Remains { output, usage: usage(stats) })
     }
 }
@@ -317,7 +322,7 @@ impl LocalCommand {
         if self.is_forked {
             self.launcher.try_kill_child(self.name.clone());
         } else {
-            self.processes.try_tell(&ToInit::Kill { command: self.name.command });
+            self.processes.try_send(&ToInit::Kill { command: self.name.command });
         }
     }
 }

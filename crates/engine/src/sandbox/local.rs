@@ -16,18 +16,18 @@ use workers_domain::ports::{
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_private_files::make_directory;
 
-use super::command::{self, Scene};
+use super::command::{self, CommandTarget};
 use super::core::EngineCore;
 use super::parked_child::ParkedChild;
 use super::processes::{SandboxProcesses, stopped};
 use super::program::node_program;
 use super::resources::{SandboxResources, SandboxState};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
+use crate::data_dir_root::remove;
 use crate::fault::refused;
-use crate::home::remove;
 use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
 use crate::server::{blocking, unavailable};
-use crate::snapshot::{Lease, Naming, Staging};
+use crate::snapshot::{Lease, NewSnapshot, Staging};
 use crate::wire::memory_file;
 
 /// How long the snapshot of a trial lives, if it is not removed.
@@ -172,13 +172,17 @@ impl LocalSandbox {
 
     /// Returns what a new command needs to start, and the command's name. Starts the sandbox's processes first if there
     /// are none.
-    async fn scene(&self, state: &mut SandboxState, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
+    async fn command_target(
+        &self,
+        state: &mut SandboxState,
+        spec: &CommandSpec,
+    ) -> Result<(CommandTarget, CommandName), SandboxError> {
         if let SandboxState::Staged(Some(staging)) = state {
             let processes = self.launch(staging.directory().to_path_buf(), false).await?;
             *state = SandboxState::Running { processes, next_command: 0, lease: None, parked: None };
         }
         let SandboxState::Running { processes, next_command, lease, parked } = state else { return Err(stopped()) };
-        processes.serve_network(&self.resources.network, self.core.launcher.network());
+        processes.enable_network(&self.resources.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
         let waiting = program.as_ref().and_then(|_| parked.take());
@@ -190,13 +194,13 @@ impl LocalSandbox {
             let content = content.filter(|_| program.is_some());
             (name.clone(), self.park_child(name, content, false).await?)
         };
-        let scene = Scene {
+        let target = CommandTarget {
             processes: Arc::clone(processes),
             launcher: Arc::clone(&self.core.launcher),
             parked: child.zip(program),
             wall_clock: self.resources.limits.wall_clock,
         };
-        Ok((scene, name))
+        Ok((target, name))
     }
 
     fn command_name(&self, command: u32) -> CommandName {
@@ -234,7 +238,7 @@ impl LocalSandbox {
             memory_file(&files.into_iter().flat_map(|file| file.contents).collect::<Vec<u8>>())
         })
         .await?;
-        match processes.ask(&ToInit::Write { files: list }, &[content]).await? {
+        match processes.request(&ToInit::Write { files: list }, &[content]).await? {
             FromInit::Written(Ok(())) => Ok(()),
             FromInit::Written(Err(message)) => {
                 Err(SandboxError::failed("files cannot be written", io::Error::other(message)))
@@ -244,9 +248,9 @@ impl LocalSandbox {
     }
 
     /// Makes a snapshot of the running sandbox's working directory.
-    async fn freeze(&self, processes: &SandboxProcesses, naming: Naming) -> Result<Snapshot, SandboxError> {
+    async fn freeze(&self, processes: &SandboxProcesses, new: NewSnapshot) -> Result<Snapshot, SandboxError> {
         // Nothing may change while it is copied.
-        processes.ask(&ToInit::KillAll, &[]).await?;
+        processes.request(&ToInit::KillAll, &[]).await?;
         let work = processes.work().clone();
         let (store, owner) = (Arc::clone(&self.core.snapshots), self.core.content_owner());
         let written = processes.io().run_long(move |thread| {
@@ -256,7 +260,7 @@ impl LocalSandbox {
                 target.set_permissions(fs::Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))?;
                 give_away(&target, owner)?;
                 let manifest = copy_tree(work.get(thread), target.as_fd(), owner)?;
-                store.keep(&incoming, &manifest, &naming)
+                store.keep(&incoming, &manifest, &new)
             })();
             if kept.is_err() {
                 // If this fails, the next start removes it.
@@ -268,16 +272,16 @@ impl LocalSandbox {
     }
 
     /// Makes a snapshot of its files, and ends the sandbox.
-    async fn keep(&self, naming: Naming) -> Result<Snapshot, SandboxError> {
+    async fn keep(&self, new: NewSnapshot) -> Result<Snapshot, SandboxError> {
         let mut state = self.resources.state.lock().await;
         let snapshot = match std::mem::replace(&mut *state, SandboxState::Stopped) {
             SandboxState::Staged(Some(staging)) => {
                 let store = Arc::clone(&self.core.snapshots);
-                let keep = move || store.keep(staging.directory(), &staging.manifest(), &naming);
+                let keep = move || store.keep(staging.directory(), &staging.manifest(), &new);
                 blocking("a snapshot cannot be written", keep).await
             }
             SandboxState::Running { processes, lease: _lease, .. } => {
-                let frozen = self.freeze(&processes, naming).await;
+                let frozen = self.freeze(&processes, new).await;
                 processes.kill(KillReason::Asked);
                 processes.wait().await;
                 frozen
@@ -357,17 +361,17 @@ impl Sandbox for LocalSandbox {
     }
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
-        let (scene, name) = self.scene(&mut *self.resources.state.lock().await, &spec).await?;
+        let (target, name) = self.command_target(&mut *self.resources.state.lock().await, &spec).await?;
         self.resources.memory.begin();
-        Ok(Box::new(command::start(scene, name, spec).await?))
+        Ok(Box::new(command::start(target, name, spec).await?))
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        self.keep(Naming { id: None, now: self.core.now(), expires_at }).await
+        self.keep(NewSnapshot { id: None, now: self.core.now(), expires_at }).await
     }
 
     async fn snapshot_as(&self, id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        self.keep(Naming { id: Some(id.clone()), now: self.core.now(), expires_at }).await
+        self.keep(NewSnapshot { id: Some(id.clone()), now: self.core.now(), expires_at }).await
     }
 
     async fn find_fault(&self) -> Option<SandboxError> {
@@ -392,7 +396,7 @@ impl Sandbox for LocalSandbox {
             let message = "the snapshot's files are missing or torn";
             return Some(SandboxError::new(SandboxErrorKind::SnapshotNotFound, message));
         }
-        let is_broken = self.core.ground.was_broken_since(self.resources.made_at).await;
+        let is_broken = self.core.shared_files.was_broken_since(self.resources.made_at).await;
         is_broken.then(|| unavailable("files that the sandbox was made of were missing or have changed"))
     }
 

@@ -29,7 +29,7 @@ use crate::wire::{self, Received};
 const QUEUE: usize = 4;
 
 /// How many outputs of commands that have ended are read on, per sandbox.
-const KEPT_OUTPUTS: usize = 64;
+const DRAINED_OUTPUTS: usize = 64;
 
 /// How long a sandbox may take to isolate itself.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
@@ -54,11 +54,11 @@ pub(crate) struct SandboxProcesses {
     /// Answers the network requests of the sandbox, once its policy is set.
     broker: OnceLock<Broker>,
     /// Held while the init handles a request, or a command is being started.
-    turn: tokio::sync::Mutex<()>,
+    request_lock: tokio::sync::Mutex<()>,
     /// The number of commands that run.
     alive: AtomicUsize,
     /// Limits how many outputs are read on after their command has ended.
-    kept: Arc<Semaphore>,
+    drained: Arc<Semaphore>,
 }
 
 /// How a sandbox ended.
@@ -70,7 +70,7 @@ pub(crate) struct End {
 
 /// A message about one command.
 #[derive(Debug)]
-pub(crate) enum CommandNews {
+pub(crate) enum ProcessEvent {
     /// It runs.
     Started,
     /// It does not run, with this error number. With `in_directory`, its working directory could not be entered.
@@ -82,8 +82,8 @@ pub(crate) enum CommandNews {
 /// The receivers of the init's messages.
 #[derive(Debug, Default)]
 struct Routes {
-    commands: Mutex<HashMap<u32, mpsc::Sender<CommandNews>>>,
-    answer: Mutex<Option<mpsc::Sender<FromInit>>>,
+    commands: Mutex<HashMap<u32, mpsc::Sender<ProcessEvent>>>,
+    response: Mutex<Option<mpsc::Sender<FromInit>>>,
     name_sockets: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
     frozen: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
 }
@@ -127,9 +127,9 @@ impl SandboxProcesses {
         };
         let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
         let work = SandboxFd::new(&io, work);
-        let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
+        let (reason, request_lock, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
         let broker = OnceLock::new();
-        let kept = Arc::new(Semaphore::new(KEPT_OUTPUTS));
+        let drained = Arc::new(Semaphore::new(DRAINED_OUTPUTS));
         Ok(Self {
             name,
             channel,
@@ -142,9 +142,9 @@ impl SandboxProcesses {
             ended,
             reason,
             broker,
-            turn,
+            request_lock,
             alive,
-            kept,
+            drained,
         })
     }
 
@@ -160,7 +160,7 @@ impl SandboxProcesses {
 
     /// Lets it connect to the destinations that the policy permits, from now on. Only the first call has an effect.
     /// Before it, the sandbox can connect to nothing, not even itself.
-    pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
+    pub(crate) fn enable_network(self: &Arc<Self>, policy: &NetworkPolicy, shared: &Arc<Shared>) {
         if self.is_isolated {
             let start = || {
                 let sockets: Weak<Self> = Arc::downgrade(self);
@@ -170,7 +170,7 @@ impl SandboxProcesses {
         }
     }
 
-    /// Changes the policy, if [`serve_network`](Self::serve_network) was called before.
+    /// Changes the policy, if [`enable_network`](Self::enable_network) was called before.
     pub(crate) fn change_network(&self, policy: NetworkPolicy) {
         if let Some(broker) = self.broker.get() {
             broker.change_policy(policy);
@@ -222,32 +222,32 @@ impl SandboxProcesses {
     }
 
     /// Opens the route of a command: returns the receiver of messages about it.
-    pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<CommandNews> {
+    pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<ProcessEvent> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         lock(&self.routes.commands).insert(command, sender);
         receiver
     }
 
     /// Sends the init a message with descriptors.
-    pub(crate) async fn tell(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
+    pub(crate) async fn send(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
         let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         self.channel.send(message, &descriptors).await.map_err(|_| stopped())
     }
 
     /// Sends the init a message, which is lost if the socket is full.
-    pub(crate) fn try_tell(&self, message: &ToInit) {
+    pub(crate) fn try_send(&self, message: &ToInit) {
         let _ = self.channel.try_send(message);
     }
 
     /// Waits until the init handles no request and no command is being started, and prevents both as long as the guard
     /// lives.
-    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
+    pub(crate) async fn lock_requests(&self) -> MutexGuard<'_, ()> {
+        self.request_lock.lock().await
     }
 
     /// Returns the limit on outputs that are read on after their command has ended.
     pub(crate) fn kept_outputs(&self) -> &Arc<Semaphore> {
-        &self.kept
+        &self.drained
     }
 
     /// Counts a command that runs.
@@ -262,32 +262,32 @@ impl SandboxProcesses {
 
     /// Kills what commands have left behind, if no command runs.
     pub(crate) async fn clear(&self) {
-        let _turn = self.turn().await;
+        let _guard = self.lock_requests().await;
         if self.alive.load(Ordering::Acquire) == 0 {
             // Fails when the sandbox ends, and all its processes with it.
-            let _ = self.ask_in_turn(&ToInit::KillAll, &[]).await;
+            let _ = self.request_locked(&ToInit::KillAll, &[]).await;
         }
     }
 
     /// Sends the init a request and returns its response. There is one request at a time.
-    pub(crate) async fn ask(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
-        let _turn = self.turn().await;
-        self.ask_in_turn(message, descriptors).await
+    pub(crate) async fn request(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
+        let _guard = self.lock_requests().await;
+        self.request_locked(message, descriptors).await
     }
 
-    async fn ask_in_turn(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
+    async fn request_locked(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
         let (sender, mut receiver) = mpsc::channel(1);
-        *lock(&self.routes.answer) = Some(sender);
-        self.tell(message, descriptors).await?;
+        *lock(&self.routes.response) = Some(sender);
+        self.send(message, descriptors).await?;
         receiver.recv().await.ok_or_else(stopped)
     }
 
     /// Ends every process of a container; returns the directories with its changes.
     pub(crate) async fn freeze(&self) -> Result<[SandboxFd; 2], SandboxError> {
-        let _turn = self.turn().await;
+        let _guard = self.lock_requests().await;
         let (sender, frozen) = oneshot::channel();
         *lock(&self.routes.frozen) = Some(sender);
-        self.tell(&ToInit::Freeze, &[]).await?;
+        self.send(&ToInit::Freeze, &[]).await?;
         let late = |_| SandboxError::new(SandboxErrorKind::Failed, "the processes of a container did not end in time");
         let frozen = tokio::time::timeout(FREEZE_TIME, frozen).await.map_err(late)?;
         let changes: [OwnedFd; 2] = frozen.map_err(|_| stopped())?.try_into().map_err(|_| stopped())?;
@@ -323,7 +323,7 @@ impl NameSockets for SandboxProcesses {
     async fn make(&self) -> io::Result<[OwnedFd; 2]> {
         let (sender, made) = oneshot::channel();
         *lock(&self.routes.name_sockets) = Some(sender);
-        self.tell(&ToInit::MakeNameSockets, &[]).await.map_err(io::Error::other)?;
+        self.send(&ToInit::MakeNameSockets, &[]).await.map_err(io::Error::other)?;
         let made = made.await.map_err(io::Error::other)?;
         made.try_into().map_err(|_| io::Error::other("there are no sockets"))
     }
@@ -369,12 +369,12 @@ async fn follow(
     gone: impl Future<Output = ()>,
 ) {
     while let Ok(Some(Received { message, descriptors })) = channel.receive::<FromInit>().await {
-        let (command, news) = match message {
-            FromInit::Started { command } => (command, CommandNews::Started),
+        let (command, event) = match message {
+            FromInit::Started { command } => (command, ProcessEvent::Started),
             FromInit::StartFailed { command, errno, in_directory } => {
-                (command, CommandNews::StartFailed { errno, in_directory })
+                (command, ProcessEvent::StartFailed { errno, in_directory })
             }
-            FromInit::Exited(exited) => (exited.command, CommandNews::Exited(exited)),
+            FromInit::Exited(exited) => (exited.command, ProcessEvent::Exited(exited)),
             FromInit::NameSockets => {
                 let _ = lock(&routes.name_sockets).take().map(|waiting| waiting.send(descriptors));
                 continue;
@@ -383,22 +383,22 @@ async fn follow(
                 let _ = lock(&routes.frozen).take().map(|waiting| waiting.send(descriptors));
                 continue;
             }
-            answer => {
+            response => {
                 // The caller may have stopped waiting.
-                let _ = lock(&routes.answer).take().map(|waiting| waiting.try_send(answer));
+                let _ = lock(&routes.response).take().map(|waiting| waiting.try_send(response));
                 continue;
             }
         };
         // A route has room for all messages about its command.
-        let is_last = matches!(news, CommandNews::Exited(_));
+        let is_last = matches!(event, ProcessEvent::Exited(_));
         let mut commands = lock(&routes.commands);
-        let _ = commands.get(&command).map(|route| route.try_send(news));
+        let _ = commands.get(&command).map(|route| route.try_send(event));
         if is_last {
             commands.remove(&command);
         }
     }
     kill(&channel, &pidfd, is_isolated);
-    lock(&routes.answer).take();
+    lock(&routes.response).take();
     lock(&routes.name_sockets).take();
     lock(&routes.frozen).take();
     gone.await;

@@ -11,7 +11,7 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 
 use super::parked_child::ParkedChild;
 use super::processes::SandboxProcesses;
-use crate::home::remove;
+use crate::data_dir_root::remove;
 use crate::pressure::MemoryWatch;
 use crate::server::blocking;
 use crate::snapshot::{Lease, Staging};

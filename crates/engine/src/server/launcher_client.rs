@@ -21,7 +21,7 @@ use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::container;
 use crate::fault::{named, refused};
-use crate::launcher::serve::MOST_SLOTS;
+use crate::launcher::event_loop::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
 use crate::message::{CommandName, Configuration, ForkChild, FromLauncher, HostFeatures, ToLauncher};
 use crate::network::{Hearing, Shared};

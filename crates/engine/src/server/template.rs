@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use workers_domain::ports::NodePreload;
 use workers_private_files::{make_directory, replace_file};
 
+use crate::data_dir_root::remove;
 use crate::fault::named;
-use crate::home::remove;
 use crate::message::{TemplateBudget, TemplateSetup};
 use crate::options::{EngineOptions, TemplateLibrary};
 

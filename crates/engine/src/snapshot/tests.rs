@@ -9,8 +9,8 @@ use workers_domain::SnapshotId;
 use workers_domain::ports::{SandboxFile, SandboxPath, Snapshot};
 
 use super::manifest::Manifest;
-use super::{Naming, SnapshotStore, Staging};
-use crate::home::Home;
+use super::{NewSnapshot, SnapshotStore, Staging};
+use crate::data_dir_root::DataDirRoot;
 
 const START: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
@@ -30,8 +30,8 @@ impl Place {
 
     /// Opens the store, and waits until what the start moved to the trash is removed; otherwise tests would list it.
     fn open(&self) -> Arc<SnapshotStore> {
-        let home = Home::of(self.directory.path()).unwrap();
-        let store = Arc::new(SnapshotStore::open(&home, &self.at(""), START).unwrap());
+        let data_dir = DataDirRoot::of(self.directory.path()).unwrap();
+        let store = Arc::new(SnapshotStore::open(&data_dir, &self.at(""), START).unwrap());
         self.await_removal();
         store
     }
@@ -46,7 +46,7 @@ impl Place {
 
     fn keep(&self, store: &SnapshotStore, text: &str, expires_at: Option<DateTime<Utc>>) -> Snapshot {
         let (files, manifest) = self.stage(text);
-        store.keep(&files, &manifest, &Naming { id: None, now: START, expires_at }).unwrap()
+        store.keep(&files, &manifest, &NewSnapshot { id: None, now: START, expires_at }).unwrap()
     }
 
     /// Makes a snapshot as versions before the levels did.

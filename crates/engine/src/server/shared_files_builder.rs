@@ -1,4 +1,4 @@
-//! Makes the files that all sandboxes are made of: at the start, and again when they are broken.
+//! Builds the files that all sandboxes share: at the start, and again when they are broken.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,9 +15,9 @@ use crate::fault::named;
 use crate::message::{Runtime, TemplateBudget, TemplateSetup};
 use crate::options::{EngineOptions, Isolation, Templates};
 
-/// Makes the files that all sandboxes are made of. Their sources are kept open or in memory, so that they stay the same
+/// Builds the files that all sandboxes share. Their sources are kept open or in memory, so that they stay the same
 /// when they are replaced on the disk.
-pub(crate) struct Blueprint {
+pub(crate) struct SharedFilesBuilder {
     directories: Directories,
     options: EngineOptions,
     /// The program that the operator has configured.
@@ -35,8 +35,8 @@ struct Directories {
     template: PathBuf,
 }
 
-/// The files that were made.
-pub(crate) struct Made {
+/// The files that were built.
+pub(crate) struct BuiltFiles {
     /// The program that sandboxes run.
     pub(crate) node: PathBuf,
     /// Their root; `None` without isolation.
@@ -45,18 +45,18 @@ pub(crate) struct Made {
     pub(crate) templates: Option<TemplateSetup>,
 }
 
-impl Blueprint {
+impl SharedFilesBuilder {
     /// Finds the sources, and makes everything.
     ///
     /// # Errors
     ///
     /// When the node program cannot be used, or the root cannot be made. If templates or our own copy of node cannot be
     /// made, it goes on without them, and logs that.
-    pub(crate) fn make_first(
+    pub(crate) fn build(
         options: EngineOptions,
         data_dir: &DataDir,
         preload: &Preload,
-    ) -> io::Result<(Self, Made)> {
+    ) -> io::Result<(Self, BuiltFiles)> {
         let node = find_program(&options.node)?;
         let given = File::open(&node).map_err(|error| named(node.display(), error))?;
         let directories =
@@ -68,20 +68,20 @@ impl Blueprint {
             library.inspect_err(lack).ok()
         });
         let shell = find_shell(&options, &node);
-        let mut blueprint =
+        let mut builder =
             Self { directories, options, given, node, is_copied: false, library, preload: preload.clone(), shell };
-        if blueprint.options.copy_node {
-            match node::copy(&blueprint.node, &blueprint.directories.node) {
-                Ok(copy) => (blueprint.node, blueprint.is_copied) = (copy, true),
+        if builder.options.copy_node {
+            match node::copy(&builder.node, &builder.directories.node) {
+                Ok(copy) => (builder.node, builder.is_copied) = (copy, true),
                 Err(error) => {
                     tracing::warn!(error = %error, "node runs from where it is, which takes a little longer");
                 }
             }
         }
-        let (runtime, templates) = (blueprint.make_runtime()?, blueprint.make_templates()?);
-        runtime::remove_old(&blueprint.directories.runtime)?;
-        let made = Made { node: blueprint.node.clone(), runtime, templates };
-        Ok((blueprint, made))
+        let (runtime, templates) = (builder.make_runtime()?, builder.make_templates()?);
+        runtime::remove_old(&builder.directories.runtime)?;
+        let made = BuiltFiles { node: builder.node.clone(), runtime, templates };
+        Ok((builder, made))
     }
 
     /// Makes one of the trees again, and those that are made from it.
@@ -89,7 +89,7 @@ impl Blueprint {
     /// # Errors
     ///
     /// When something cannot be made.
-    pub(crate) fn make_again(&self, tree: &Path) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn rebuild(&self, tree: &Path) -> io::Result<Vec<PathBuf>> {
         if tree == self.directories.template {
             self.make_templates()?;
             return Ok(vec![self.directories.template.clone()]);

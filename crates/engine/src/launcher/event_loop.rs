@@ -38,10 +38,10 @@ const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A sandbox that still exists some time after a template's child in it has ended may wait for another process that
-/// only the launcher can reap. We look for such processes after `FIRST_LOOK`, then after twice the time, and so on, up
-/// to `LAST_LOOK`.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-const LAST_LOOK: Duration = Duration::from_secs(2);
+/// only the launcher can reap. We look for such processes after `FIRST_REAPING`, then after twice the time, and so on,
+/// up to `LAST_REAPING`.
+const FIRST_REAPING: Duration = Duration::from_millis(50);
+const LAST_REAPING: Duration = Duration::from_secs(2);
 
 /// How many of the processes that do not end are described in the log.
 const MOST_DESCRIBED: usize = 8;
@@ -68,7 +68,7 @@ pub(super) struct Launcher {
     sandboxes: HashMap<u32, SandboxEntry>,
     busy: Vec<Busy>,
     /// When we next look for unknown children, and the pause that led to it.
-    next_look: Option<(Instant, Duration)>,
+    next_reaping: Option<(Instant, Duration)>,
     /// When we next kill the sandboxes that were set aside.
     next_kill: Option<Instant>,
     /// Whether another launcher of the same server makes all further sandboxes.
@@ -125,7 +125,7 @@ impl Launcher {
                 let context = LauncherContext { configuration: *configuration, features, host: own };
                 let setup = Setup { thread, context, filter };
                 let templates = Templates::new(&setup);
-                let (children, sandboxes, busy, next_look, next_kill) =
+                let (children, sandboxes, busy, next_reaping, next_kill) =
                     (TemplateChildren::default(), HashMap::new(), Vec::new(), None, None);
                 let networks = setup.context.configuration.isolation.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
@@ -136,7 +136,7 @@ impl Launcher {
                     events,
                     sandboxes,
                     busy,
-                    next_look,
+                    next_reaping,
                     next_kill,
                     is_replaced: false,
                 };
@@ -150,14 +150,14 @@ impl Launcher {
         }
     }
 
-    /// Serves until the server is gone, then clears away.
-    pub(super) fn serve(mut self) -> io::Result<()> {
-        let served = self.run();
+    /// Handles events until the server is gone, then clears away.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let result = self.handle_events();
         self.clear_away();
-        served
+        result
     }
 
-    fn run(&mut self) -> io::Result<()> {
+    fn handle_events(&mut self) -> io::Result<()> {
         loop {
             let timeout = self.next_timeout();
             let timeout = timeout.and_then(|timeout| rustix::time::Timespec::try_from(timeout).ok());
@@ -173,7 +173,7 @@ impl Launcher {
                     SERVER => {}
                     template if template & TEMPLATE != 0 => {
                         let results = self.templates.handle_event(template & !TEMPLATE);
-                        self.take_fork_results(results)?;
+                        self.handle_fork_results(results)?;
                     }
                     child if child & CHILD != 0 => self.child_ended(child & !CHILD)?,
                     memory if memory & 1 == 1 => self.memory_ran_out(slot_of(memory)),
@@ -181,12 +181,12 @@ impl Launcher {
                 }
             }
             let overdue = self.templates.end_overdue();
-            self.take_fork_results(overdue)?;
-            self.look_for_children();
+            self.handle_fork_results(overdue)?;
+            self.reap_unknown_children();
             self.kill_set_aside();
             self.retry_busy()?;
             self.keep_templates()?;
-            if ready.contains(&SERVER) && !self.take_order()? {
+            if ready.contains(&SERVER) && !self.handle_order()? {
                 return Ok(());
             }
         }
@@ -196,20 +196,20 @@ impl Launcher {
     fn next_timeout(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
-        let look = self.next_look.map(|(at, _)| until(at));
+        let look = self.next_reaping.map(|(at, _)| until(at));
         [busy, look, self.next_kill.map(until), self.templates.next_timeout()].into_iter().flatten().min()
     }
 
     /// Reaps children that a process of a sandbox has made the launcher's. The filter forbids the calls for that; if
     /// there is a way nevertheless, the sandbox's init would wait forever for such a child.
-    fn look_for_children(&mut self) {
-        let Some((at, pause)) = self.next_look.filter(|(at, _)| *at <= Instant::now()) else { return };
+    fn reap_unknown_children(&mut self) {
+        let Some((at, pause)) = self.next_reaping.filter(|(at, _)| *at <= Instant::now()) else { return };
         // A template's child that the template has not reported yet would look like an unknown child.
         if !self.templates.has_pending_forks() {
             reap_children_but(&self.known_children());
         }
         let pause = pause * 2;
-        self.next_look = (pause <= LAST_LOOK && !self.sandboxes.is_empty()).then(|| (at + pause, pause));
+        self.next_reaping = (pause <= LAST_REAPING && !self.sandboxes.is_empty()).then(|| (at + pause, pause));
     }
 
     fn known_children(&self) -> Vec<Pid> {
@@ -254,12 +254,12 @@ impl Launcher {
     }
 
     /// Carries out one order of the server. Returns `false` when the socket is closed.
-    fn take_order(&mut self) -> io::Result<bool> {
+    fn handle_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive(&self.server)? else { return Ok(false) };
         match message {
             ToLauncher::Configure(_) => return Err(io::Error::other("configured twice")),
-            ToLauncher::Create(order) => self.take_create(&order, descriptors)?,
-            ToLauncher::ForkChild(order) => self.fork_child(order, &descriptors)?,
+            ToLauncher::Create(order) => self.handle_create(&order, descriptors)?,
+            ToLauncher::ForkChild(order) => self.handle_fork(order, &descriptors)?,
             ToLauncher::KillChild(name) => self.children.kill(&name),
             ToLauncher::SetAside { name } => self.set_aside(name)?,
             ToLauncher::Replaced => self.is_replaced = true,
@@ -269,7 +269,7 @@ impl Launcher {
         Ok(true)
     }
 
-    fn take_create(&mut self, order: &CreateSandbox, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    fn handle_create(&mut self, order: &CreateSandbox, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let name = order.name.clone();
         match wire::first(descriptors).and_then(|channel| self.create_and_watch(order, channel)) {
             Ok(slot) => {
@@ -283,22 +283,22 @@ impl Launcher {
         }
     }
 
-    fn fork_child(&mut self, order: ForkChild, channel: &[OwnedFd]) -> io::Result<()> {
+    fn handle_fork(&mut self, order: ForkChild, channel: &[OwnedFd]) -> io::Result<()> {
         let name = order.name.clone();
         if order.waits_for_boot && self.templates.boot_now(&order.content) {
             self.keep_templates()?;
         }
         let sandbox = self.sandboxes.values().find(|entry| entry.name == name.sandbox);
         // Without the channel, the child could not report anything.
-        let is_asked = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
+        let is_ordered = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
             let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
             self.templates.fork(order, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
         });
-        if is_asked { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
+        if is_ordered { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
     }
 
     /// Handles the results that templates have reported.
-    fn take_fork_results(&mut self, results: Vec<ForkResult>) -> io::Result<()> {
+    fn handle_fork_results(&mut self, results: Vec<ForkResult>) -> io::Result<()> {
         for result in results {
             match result {
                 ForkResult::Forked { name, pid, pidfd } => {
@@ -333,7 +333,7 @@ impl Launcher {
         let events = &self.events;
         let ended = self.children.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
-        self.next_look = Some((Instant::now() + FIRST_LOOK, FIRST_LOOK));
+        self.next_reaping = Some((Instant::now() + FIRST_REAPING, FIRST_REAPING));
         let stats = self.sandbox(&sandbox).map(SandboxEntry::stats).unwrap_or_default();
         wire::send(&self.server, &FromLauncher::ChildEnded { sandbox, exited, stats }, &[])
     }
