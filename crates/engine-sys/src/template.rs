@@ -18,11 +18,11 @@ static THREADS: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 static THREAD_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The function behind the script's `runTemplate()`. It returns only in a child, with the text that the script gets.
-static RUN_TEMPLATE: OnceLock<fn(Runtime) -> io::Result<String>> = OnceLock::new();
+static RUN_TEMPLATE: OnceLock<fn(NodeEnv) -> io::Result<String>> = OnceLock::new();
 
 /// Access to the node that made the current call. Only a call from node creates one.
 #[derive(Debug, Clone, Copy)]
-pub struct Runtime {
+pub struct NodeEnv {
     environment: *mut c_void,
 }
 
@@ -236,7 +236,7 @@ unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
 pub unsafe fn register(
     environment: *mut c_void,
     exports: *mut c_void,
-    run_template: fn(Runtime) -> io::Result<String>,
+    run_template: fn(NodeEnv) -> io::Result<String>,
 ) -> *mut c_void {
     type CreateFunction =
         unsafe extern "C" fn(*mut c_void, *const c_char, usize, Callback, *mut c_void, *mut *mut c_void) -> c_int;
@@ -301,9 +301,9 @@ unsafe extern "C" fn call_exit(environment: *mut c_void, call: *mut c_void) -> *
 unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
     type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
     type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
-    let runtime = Runtime { environment };
+    let node_env = NodeEnv { environment };
     let result = std::panic::catch_unwind(|| match RUN_TEMPLATE.get() {
-        Some(run_template) if !IS_CHILD.load(Ordering::Acquire) => run_template(runtime),
+        Some(run_template) if !IS_CHILD.load(Ordering::Acquire) => run_template(node_env),
         _ => Err(io::Error::other("not a template")),
     });
     let result = result.unwrap_or_else(|_| Err(io::Error::other("the template panicked")));
@@ -332,7 +332,7 @@ unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void)
     value
 }
 
-impl Runtime {
+impl NodeEnv {
     /// Gives the event loop of a forked child descriptors of its own. Before the call, every number that the parent's
     /// loop uses must refer to a descriptor that may be closed, because the loop first closes these numbers.
     ///
@@ -345,7 +345,7 @@ impl Runtime {
         let (get, fork) = (node_function(c"napi_get_uv_event_loop")?, node_function(c"uv_loop_fork")?);
         let mut event_loop = ptr::null_mut();
         // SAFETY: both addresses are node's functions of these names and types. The environment is that of the running
-        // call (a `Runtime` is only made by one), `event_loop` is a live local; the loop it gets belongs to this
+        // call (a `NodeEnv` is only made by one), `event_loop` is a live local; the loop it gets belongs to this
         // thread, which does not run it at the moment.
         let result = unsafe {
             let get = std::mem::transmute::<*mut c_void, GetLoop>(get);
@@ -409,20 +409,20 @@ unsafe extern "C" fn keep_limit(_: *mut c_void, current: usize, _: usize) -> usi
 
 /// What the kernel shows about this process's memory. It is the same in forked children.
 #[derive(Debug, Clone, Copy)]
-pub struct Described {
+pub struct MemoryLayout {
     map: MemoryMap,
 }
 
-impl Described {
+impl MemoryLayout {
     /// Reads it from `/proc/self/stat`.
     ///
     /// # Errors
     ///
     /// When there is no `/proc`.
     pub fn read() -> io::Result<Self> {
-        let described = std::fs::read_to_string("/proc/self/stat")?;
+        let stat = std::fs::read_to_string("/proc/self/stat")?;
         // The second field may contain anything; the third comes after its last parenthesis.
-        let fields: Vec<u64> = described
+        let fields: Vec<u64> = stat
             .rsplit_once(") ")
             .map(|(_, rest)| rest.split(' ').map(|field| field.trim().parse().unwrap_or_default()).collect())
             .unwrap_or_default();
@@ -449,7 +449,7 @@ impl Described {
     /// # Errors
     ///
     /// When the kernel does not let a process without privileges do so (`CONFIG_CHECKPOINT_RESTORE`).
-    pub fn show(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
+    pub fn set_command_line(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
         let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
         let (arguments, environment) = (pack(arguments), pack(environment));
         // The kernel reads this memory for the rest of the process's life.

@@ -20,12 +20,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
-use workers_engine_sys::Ended;
+use workers_engine_sys::ReapedChild;
 
 use crate::cgroup::{CgroupPlan, CgroupStats};
 use crate::fault::{kind_of_number, number_of};
 use crate::launcher::isolation_layer::IsolationLayer;
-use crate::launcher::proc_self::Namespaces;
+use crate::launcher::proc_self::NamespaceIds;
 
 /// The first message to a launcher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -255,7 +255,7 @@ pub(crate) struct LauncherContext {
     /// What the host lets a launcher do.
     pub(crate) features: HostFeatures,
     /// The launcher's own namespaces; a sandbox must not be in any of them.
-    pub(crate) host: Namespaces,
+    pub(crate) host: NamespaceIds,
 }
 
 /// What the host lets a launcher do.
@@ -487,7 +487,7 @@ impl Exited {
     }
 
     /// Makes the record from what the kernel reports about the command's process.
-    pub(crate) fn new(command: u32, ended: Ended, kill_requested: bool) -> Self {
+    pub(crate) fn new(command: u32, ended: ReapedChild, kill_requested: bool) -> Self {
         Self {
             command,
             status: ended.status,

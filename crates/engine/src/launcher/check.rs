@@ -7,7 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 
 use super::ids::INNER_ID;
-use super::proc_self::{BUFFER_SIZE, Namespaces, ProcSelf, missing};
+use super::proc_self::{BUFFER_SIZE, NamespaceIds, ProcSelf, missing};
 use crate::cgroup::CgroupPlan;
 
 /// The ids and capabilities that a sandbox's processes must have.
@@ -32,7 +32,7 @@ const FILTERS: u64 = 2;
 /// With the first part that is missing.
 pub(super) fn check_isolation(
     proc_self: &ProcSelf,
-    host: &Namespaces,
+    host: &NamespaceIds,
     privileges: ExpectedPrivileges,
 ) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
@@ -51,7 +51,7 @@ pub(super) fn check_isolation(
 /// With the first part that is missing.
 pub(super) fn check_own_isolation(
     proc_self: &ProcSelf,
-    host: &Namespaces,
+    host: &NamespaceIds,
     privileges: ExpectedPrivileges,
 ) -> io::Result<()> {
     if let Some(kind) = proc_self.namespaces()?.shared_with(host) {

@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::process::{Pid, Signal, WaitOptions};
-use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
+use workers_engine_sys::{Cloned, NewNamespaces, clone_process, exit_now, keep_only};
 
 use super::creator::clone_as;
 use super::devices::Devices;
 use super::enter::{InitSetup, Prepared, enter};
 use super::ids::{IdRange, map_ids};
 use super::isolation_layer::IsolationLayer;
-use super::layers::Host;
+use super::layers::LayerFactory;
 use super::networks::Networks;
 use super::sandbox_entry::SandboxEntry;
 use super::setup::Setup;
@@ -29,8 +29,8 @@ pub(super) struct SandboxFactory {
     pub(super) setup: Setup,
     /// The host's devices, to make each sandbox's own files of; `None` where sandboxes use the host's files.
     pub(super) devices: Option<Devices>,
-    /// The state for containers; `None` for a launcher of workers' sandboxes.
-    pub(super) host: Option<Host>,
+    /// Makes the layers of containers; `None` for a launcher of workers' sandboxes.
+    pub(super) layers: Option<LayerFactory>,
     /// The pool of network namespaces; `None` where each sandbox makes its own.
     pub(super) networks: Option<Networks>,
     /// A pipe. A process that holds the reading end sees it close when the launcher has exited.
@@ -48,7 +48,7 @@ pub(super) fn create(
         factory.setup.context.configuration.isolation.as_ref().map(|isolation| isolation.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
-        let dies_as_one = factory.host.is_none();
+        let dies_as_one = factory.layers.is_none();
         group.make(GroupLimits { memory_bytes: order.memory_bytes, processes, dies_as_one })?;
     }
     let made = clone_into(factory, order, slot, channel, group.as_ref());
@@ -56,7 +56,7 @@ pub(super) fn create(
         Ok(ClonedInit { pid, pidfd, network, members }) => {
             // When a container's memory is full, the kernel kills some of its processes and the container goes on, so
             // there is no watch.
-            let is_watched = factory.host.is_none();
+            let is_watched = factory.layers.is_none();
             let memory_watch = group.as_ref().filter(|_| is_watched).and_then(Group::watch_memory);
             let name = order.name.clone();
             Ok(SandboxEntry {
@@ -99,15 +99,15 @@ fn clone_into(
 ) -> io::Result<ClonedInit> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     let namespaces = match factory.setup.omitted() {
-        _ if group.is_none() => Namespaces::SHARED,
-        Some(IsolationLayer::PidNamespace) => Namespaces::OWN_USER,
-        _ => Namespaces::OWN,
+        _ if group.is_none() => NewNamespaces::NONE,
+        Some(IsolationLayer::PidNamespace) => NewNamespaces::USER,
+        _ => NewNamespaces::USER_AND_PID,
     };
     let lifeline = factory.lifeline.0.try_clone()?;
     let thread = factory.setup.thread;
-    let (ids, layers) = match &mut factory.host {
-        Some(host) => {
-            let (first, layers) = host.layers(slot, &order.lower)?;
+    let (ids, layers) = match &mut factory.layers {
+        Some(layer_factory) => {
+            let (first, layers) = layer_factory.layers(slot, &order.lower)?;
             (OuterIds::Container(first), Some(layers))
         }
         None => (outer_ids(&factory.setup, slot), None),

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::process::Signal;
-use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
+use workers_engine_sys::{KeptNamespace, bring_loopback_up, unshare_namespaces_except, unshare_network};
 
 use super::check::{ExpectedPrivileges, check_cgroups, check_isolation};
 use super::command::CommandDefaults;
@@ -100,14 +100,14 @@ fn isolate(
     // becomes the root of the cgroup namespace, and the launcher does not wait for this work.
     let proc_self = step("the kernel's directory of the process", ProcSelf::open())?;
     step("cgroups", check_cgroups(&proc_self, &isolation.cgroups, &order.name))?;
-    let shared = match setup.omitted() {
-        Some(IsolationLayer::IpcNamespace) => Shared::Ipc,
-        Some(IsolationLayer::CgroupNamespace) => Shared::Cgroup,
-        _ => Shared::Nothing,
+    let kept = match setup.omitted() {
+        Some(IsolationLayer::IpcNamespace) => KeptNamespace::Ipc,
+        Some(IsolationLayer::CgroupNamespace) => KeptNamespace::Cgroup,
+        _ => KeptNamespace::None,
     };
-    step("mount, ipc, uts and cgroup namespaces", enter_own_namespaces_but(setup.thread, shared))?;
+    step("mount, ipc, uts and cgroup namespaces", unshare_namespaces_except(setup.thread, kept))?;
     if !prepared.has_network && setup.omitted() != Some(IsolationLayer::NetworkNamespace) {
-        step("network namespace", leave_network(setup.thread))?;
+        step("network namespace", unshare_network(setup.thread))?;
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's `/proc` is mounted and we may still write to our own part of it.

@@ -13,11 +13,11 @@ use workers_engine_sys::{SingleThread, try_wait_for};
 use super::children::{TemplateChildren, kill_children_but, reap_children_but};
 use super::create::{SandboxFactory, create};
 use super::devices::Devices;
-use super::layers::Host;
+use super::layers::LayerFactory;
 use super::networks::Networks;
 use super::privileges::install_filter_with_listener;
 use super::probe::probe;
-use super::proc_self::Namespaces;
+use super::proc_self::NamespaceIds;
 use super::sandbox_entry::SandboxEntry;
 use super::setup::Setup;
 use super::templates::{ForkResult, Templates};
@@ -101,7 +101,8 @@ impl Launcher {
         let isolation = configuration.isolation.as_ref();
         let containers = isolation.and_then(|isolation| Some((isolation.containers.as_ref()?, isolation.first_uid)));
         let made = policy::inner().and_then(|filter| {
-            let host = containers.map(|(setup, first_uid)| Host::new(thread, setup, first_uid)).transpose()?;
+            let layers =
+                containers.map(|(setup, first_uid)| LayerFactory::new(thread, setup, first_uid)).transpose()?;
             // All processes made from here on inherit the filter, and one listener receives the calls that it forwards.
             let listener =
                 isolation.map(|_| install_filter_with_listener(&policy::outer()?, containers.is_none())).transpose()?;
@@ -111,17 +112,19 @@ impl Launcher {
             let devices = isolation
                 .filter(|_| features.own_devices)
                 .map(|isolation| Devices::of_host(&isolation.runtime.devices));
-            Ok((filter, listener, events, lifeline, host, devices.transpose()?))
+            Ok((filter, listener, events, lifeline, layers, devices.transpose()?))
         });
         match made {
-            Ok((filter, listener, events, lifeline, host, devices)) => {
-                let features =
-                    HostFeatures { own_uids: host.as_ref().map_or(features.own_uids, Host::has_own_ids), ..features };
+            Ok((filter, listener, events, lifeline, layers, devices)) => {
+                let features = HostFeatures {
+                    own_uids: layers.as_ref().map_or(features.own_uids, LayerFactory::has_own_ids),
+                    ..features
+                };
                 let hearing: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
                 wire::send(&server, &FromLauncher::Configured(features), &hearing)?;
                 // Only the server keeps it: when the server exits, calls that wait for a response fail.
                 drop(listener);
-                let own = Namespaces::current()?;
+                let own = NamespaceIds::current()?;
                 let context = LauncherContext { configuration: *configuration, features, host: own };
                 let setup = Setup { thread, context, filter };
                 let templates = Templates::new(&setup);
@@ -129,7 +132,7 @@ impl Launcher {
                     (TemplateChildren::default(), HashMap::new(), Vec::new(), None, None);
                 let networks = setup.context.configuration.isolation.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
-                    factory: SandboxFactory { setup, devices, host, networks, lifeline },
+                    factory: SandboxFactory { setup, devices, layers, networks, lifeline },
                     templates,
                     children,
                     server,

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
-use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
+use workers_engine_sys::{ReapedChild, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
 use super::children::children;
 use super::command::{CommandDefaults, NotStarted, Starting, Streams, start};
@@ -198,7 +198,7 @@ impl Init {
         }
     }
 
-    fn ended(&mut self, ended: Ended) -> io::Result<()> {
+    fn ended(&mut self, ended: ReapedChild) -> io::Result<()> {
         if let Some(index) = self.starting.iter().position(|starting| starting.pid == ended.pid) {
             // Because the process has ended, its end of the pipe is closed, so reading the result does not block.
             let starting = self.starting.swap_remove(index);

@@ -8,7 +8,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, WaitOptions, getegid, geteuid};
-use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
+use workers_engine_sys::{Cloned, NewNamespaces, SingleThread, clone_process, exit_now, unshare_namespaces};
 
 use super::devices::Devices;
 use super::ids::{IdRange, map_ids};
@@ -77,7 +77,7 @@ pub(super) fn in_user_namespace<T>(
     work: impl FnOnce(Pid) -> io::Result<T>,
 ) -> io::Result<T> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_process(thread, Namespaces::OWN)? {
+    match clone_process(thread, NewNamespaces::USER_AND_PID)? {
         Cloned::Child => {
             drop(release);
             // Blocks until the launcher closes the pipe, or is gone.
@@ -100,7 +100,7 @@ pub(super) fn in_user_namespace<T>(
 /// When it failed for a reason that may pass, which says nothing about whether it is possible.
 fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Result<()>) -> io::Result<bool> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_process(thread, Namespaces::OWN) {
+    match clone_process(thread, NewNamespaces::USER_AND_PID) {
         Ok(Cloned::Child) => {
             drop(release);
             // Even after a panic, the child must not run on in the launcher's frames.
@@ -109,7 +109,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
                     return NOT_RELEASED;
                 }
                 let tried =
-                    enter_own_namespaces(thread).and_then(|()| take_inner_ids(uid.is_some())).and_then(|()| trial());
+                    unshare_namespaces(thread).and_then(|()| take_inner_ids(uid.is_some())).and_then(|()| trial());
                 tried.map_or_else(|error| if is_final(&error) { IMPOSSIBLE } else { FAILED }, |()| 0)
             }));
             exit_now(code.unwrap_or(FAILED))

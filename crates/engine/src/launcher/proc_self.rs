@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 /// The kinds of namespaces, as `/proc/<pid>/ns` names them.
-const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+const NAMESPACE_KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
 /// The kernel's directory about this process, `/proc/self`. A sandbox opens it only once, because every invocation pays
 /// for each opening.
@@ -56,15 +56,15 @@ impl ProcSelf {
     /// # Errors
     ///
     /// When one of them cannot be read.
-    pub(super) fn namespaces(&self) -> io::Result<Namespaces> {
+    pub(super) fn namespaces(&self) -> io::Result<NamespaceIds> {
         let directory = self.file("ns", OFlags::PATH | OFlags::DIRECTORY)?;
-        let mut found = [0; KINDS.len()];
-        for (number, kind) in found.iter_mut().zip(KINDS) {
+        let mut found = [0; NAMESPACE_KINDS.len()];
+        for (number, kind) in found.iter_mut().zip(NAMESPACE_KINDS) {
             let mut space = [MaybeUninit::uninit(); 64];
             let (name, _) = rustix::fs::readlinkat_raw(&directory, kind, &mut space)?;
             *number = number_of(name).ok_or_else(|| missing(format!("the {kind} namespace has no number")))?;
         }
-        Ok(Namespaces(found))
+        Ok(NamespaceIds(found))
     }
 }
 
@@ -76,11 +76,11 @@ fn number_of(name: &[u8]) -> Option<u64> {
     std::str::from_utf8(name).ok()?.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
 }
 
-/// The namespaces of a process, as the kernel's numbers of them, in the order of [`KINDS`].
+/// The namespaces of a process, as the kernel's numbers of them, in the order of [`NAMESPACE_KINDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Namespaces([u64; KINDS.len()]);
+pub(crate) struct NamespaceIds([u64; NAMESPACE_KINDS.len()]);
 
-impl Namespaces {
+impl NamespaceIds {
     /// Returns those of this process.
     ///
     /// # Errors
@@ -92,7 +92,11 @@ impl Namespaces {
 
     /// Returns the first kind of namespace that both share.
     pub(super) fn shared_with(&self, other: &Self) -> Option<&'static str> {
-        KINDS.into_iter().zip(self.0.iter().zip(&other.0)).find(|(_, (one, two))| one == two).map(|(kind, _)| kind)
+        NAMESPACE_KINDS
+            .into_iter()
+            .zip(self.0.iter().zip(&other.0))
+            .find(|(_, (one, two))| one == two)
+            .map(|(kind, _)| kind)
     }
 }
 
@@ -107,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_shared_is_named() {
-        let host = Namespaces::current().unwrap();
-        let mut inside = Namespaces(host.0.map(|number| number + 100_000));
+        let host = NamespaceIds::current().unwrap();
+        let mut inside = NamespaceIds(host.0.map(|number| number + 100_000));
         assert_eq!(inside.shared_with(&host), None);
         inside.0[3] = host.0[3];
         assert_eq!(inside.shared_with(&host), Some("net"));

@@ -10,9 +10,11 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{CWD, readlinkat};
 use rustix::pipe::PipeFlags;
 use rustix::process::DumpableBehavior;
-use workers_engine_sys::template::{Described, Runtime};
+use workers_engine_sys::template::{MemoryLayout, NodeEnv};
 use workers_engine_sys::trim_memory;
-use workers_engine_sys::{Cloned, SingleThread, bear_children_beside, clone_sibling, exit_now, install_as, keep_only};
+use workers_engine_sys::{
+    Cloned, SingleThread, clone_sibling, exit_now, install_as, keep_only, set_child_pid_namespace,
+};
 
 use super::join::{TargetSandbox, join};
 use super::setup::Setup;
@@ -23,17 +25,17 @@ use crate::policy;
 use crate::wire::{self, Received};
 
 /// How often, and with which pause, we check whether node's other threads are idle.
-const QUIET_ATTEMPTS: u32 = 500;
-const QUIET_PAUSE: Duration = Duration::from_millis(2);
+const SLEEP_CHECKS: u32 = 500;
+const SLEEP_CHECK_PAUSE: Duration = Duration::from_millis(2);
 
 /// A descriptor that node has open when it has booted. Besides the program's event loop there are others, for threads
 /// that are not forked along; node still writes to them, and runs one of them when it exits.
 struct NodeDescriptor {
     number: i32,
-    kind: Kind,
+    kind: DescriptorKind,
 }
 
-enum Kind {
+enum DescriptorKind {
     /// An eventfd that threads are woken through.
     Event,
     /// An epoll instance.
@@ -53,7 +55,7 @@ enum Kind {
 ///
 /// When this process is not a template of a launcher, or cannot be forked safely.
 #[doc(hidden)]
-pub fn run_template(runtime: Runtime) -> io::Result<String> {
+pub fn run_template(node_env: NodeEnv) -> io::Result<String> {
     // Never dropped, because the children close all descriptors by number.
     let launcher = ManuallyDrop::new(rustix::io::fcntl_dupfd_cloexec(io::stdin(), 3)?);
     let null = ManuallyDrop::new(null_device()?);
@@ -61,39 +63,39 @@ pub fn run_template(runtime: Runtime) -> io::Result<String> {
     let Some(Received { message: ToTemplate::Configure(context), .. }) = wire::receive(&*launcher)? else {
         exit_now(0)
     };
-    runtime.prepare()?;
+    node_env.prepare()?;
     if std::process::id() <= 2 {
         // A child's process id is 2, and libraries detect a fork by a change of the process id.
         return Err(io::Error::other("this node cannot be a template"));
     }
     // Memory that is given back now does not have to be copied at a fork.
     trim_memory();
-    let described = Described::read()?;
+    let memory_layout = MemoryLayout::read()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
-    let mut setup = Setup { thread: when_quiet()?, context: *context, filter: policy::inner()? };
+    let mut setup = Setup { thread: wait_until_threads_sleep()?, context: *context, filter: policy::inner()? };
     wire::send(&*launcher, &FromTemplate::Ready, &[])?;
     loop {
         let Some(Received { message, descriptors: passed }) = wire::receive(&*launcher)? else { exit_now(0) };
         let ToTemplate::Fork = message else { exit_now(1) };
-        setup.thread = when_quiet()?;
+        setup.thread = wait_until_threads_sleep()?;
         match fork(&setup, passed) {
             Ok(Forked::Parent { pid, pidfd }) => {
                 wire::send(&*launcher, &FromTemplate::Forked { pid }, &[pidfd.as_fd()])?;
             }
-            Ok(Forked::Child(program)) => return become_node(runtime, &descriptors, described, &program),
+            Ok(Forked::Child(program)) => return become_program(node_env, &descriptors, memory_layout, &program),
             Err(error) => wire::send(&*launcher, &FromTemplate::NotForked { message: error.to_string() }, &[])?,
         }
     }
 }
 
 /// Waits until all other threads of this process are idle.
-fn when_quiet() -> io::Result<SingleThread> {
+fn wait_until_threads_sleep() -> io::Result<SingleThread> {
     let mut checked = SingleThread::check_others_sleep();
-    for _ in 0..QUIET_ATTEMPTS {
+    for _ in 0..SLEEP_CHECKS {
         if checked.is_ok() {
             break;
         }
-        std::thread::sleep(QUIET_PAUSE);
+        std::thread::sleep(SLEEP_CHECK_PAUSE);
         checked = SingleThread::check_others_sleep();
     }
     checked
@@ -107,7 +109,7 @@ enum Forked {
 /// Forks. The child returns when it has joined the sandbox and it has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     let target = TargetSandbox::new(passed)?;
-    bear_children_beside(target.init.as_fd())?;
+    set_child_pid_namespace(target.init.as_fd())?;
     match clone_sibling(setup.thread)? {
         Cloned::Parent { pid, pidfd } => Ok(Forked::Parent { pid: pid.as_raw_nonzero().get(), pidfd }),
         // Even after a panic, the child must not run on as the template.
@@ -151,25 +153,25 @@ fn node_descriptors(ours: &[i32]) -> io::Result<Vec<NodeDescriptor>> {
     }
     let describe = |(number, target): &(i32, Vec<u8>)| {
         let kind = match target.as_slice() {
-            b"anon_inode:[eventfd]" => Kind::Event,
-            b"anon_inode:[eventpoll]" => Kind::Poll,
+            b"anon_inode:[eventfd]" => DescriptorKind::Event,
+            b"anon_inode:[eventpoll]" => DescriptorKind::Poll,
             pipe if pipe.starts_with(b"pipe:") => pipe_between(*number, pipe, &open)?,
-            _ => Kind::Other,
+            _ => DescriptorKind::Other,
         };
         Ok(NodeDescriptor { number: *number, kind })
     };
     open.iter().map(describe).collect()
 }
 
-/// Returns the kind of a pipe's descriptor. A writing end counts as [`Kind::Other`], because it is replaced together
-/// with its reading end.
-fn pipe_between(number: i32, target: &[u8], open: &[(i32, Vec<u8>)]) -> io::Result<Kind> {
+/// Returns the kind of a pipe's descriptor. A writing end counts as [`DescriptorKind::Other`], because it is replaced
+/// together with its reading end.
+fn pipe_between(number: i32, target: &[u8], open: &[(i32, Vec<u8>)]) -> io::Result<DescriptorKind> {
     let other = open.iter().find(|(other, name)| *other != number && name == target).map(|(other, _)| *other);
     // `pipe` returns the reading end first, so that has the lower number.
-    let Some(writer) = other.filter(|other| *other > number) else { return Ok(Kind::Other) };
+    let Some(writer) = other.filter(|other| *other > number) else { return Ok(DescriptorKind::Other) };
     let (waiting, is_blocking) = workers_engine_sys::pipe_state(number)?;
     let flags = if is_blocking { PipeFlags::CLOEXEC } else { PipeFlags::CLOEXEC | PipeFlags::NONBLOCK };
-    Ok(Kind::Pipe { writer, is_filled: waiting > 0, flags })
+    Ok(DescriptorKind::Pipe { writer, is_filled: waiting > 0, flags })
 }
 
 /// Occupies the numbers that node uses, so that no other descriptor gets them before node's own are in place again.
@@ -187,45 +189,45 @@ fn above(descriptors: &[NodeDescriptor], descriptor: OwnedFd) -> io::Result<Owne
 }
 
 /// Runs in a child, once it is isolated: replaces everything that the child still shares with the template.
-fn become_node(
-    runtime: Runtime,
+fn become_program(
+    node_env: NodeEnv,
     descriptors: &[NodeDescriptor],
-    described: Described,
+    memory_layout: MemoryLayout,
     program: &NodeProgram,
 ) -> io::Result<String> {
-    let mended = || -> io::Result<String> {
-        replace_descriptors(runtime, descriptors)?;
+    let repaired = || -> io::Result<String> {
+        replace_descriptors(node_env, descriptors)?;
         if let Some(mib) = program.heap_mib {
-            runtime.limit_heap(usize::try_from(mib << 20).map_err(io::Error::other)?)?;
+            node_env.limit_heap(usize::try_from(mib << 20).map_err(io::Error::other)?)?;
         }
         let arguments: Vec<_> = [&["node".to_owned()], program.options.as_slice(), program.script.as_slice()].concat();
         let environment: Vec<_> = program.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        described.show(&arguments, &environment)?;
+        memory_layout.set_command_line(&arguments, &environment)?;
         // Dumpable again, as after an exec. Until here no process in the sandbox could inspect this one.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;
         Ok(serde_json::to_string(program)?)
     };
-    mended().inspect_err(|error| {
+    repaired().inspect_err(|error| {
         let _ = rustix::io::write(io::stderr(), format!("node: {error}\n").as_bytes());
         exit_now(127)
     })
 }
 
 /// Closes everything but the outputs, and opens new descriptors for node under the numbers that node uses.
-fn replace_descriptors(runtime: Runtime, descriptors: &[NodeDescriptor]) -> io::Result<()> {
+fn replace_descriptors(node_env: NodeEnv, descriptors: &[NodeDescriptor]) -> io::Result<()> {
     keep_only(&[])?;
     reserve(descriptors)?;
     for descriptor in descriptors {
         match descriptor.kind {
-            Kind::Event => {
+            DescriptorKind::Event => {
                 let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
                 replace(&above(descriptors, event)?, descriptor.number)?;
             }
-            Kind::Poll => {
+            DescriptorKind::Poll => {
                 let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
                 replace(&above(descriptors, poll)?, descriptor.number)?;
             }
-            Kind::Pipe { writer, is_filled, flags } => {
+            DescriptorKind::Pipe { writer, is_filled, flags } => {
                 let (reads, writes) = rustix::pipe::pipe_with(flags)?;
                 if is_filled {
                     rustix::io::write(&writes, b"*")?;
@@ -234,11 +236,11 @@ fn replace_descriptors(runtime: Runtime, descriptors: &[NodeDescriptor]) -> io::
                 replace(&reads, descriptor.number)?;
                 replace(&writes, writer)?;
             }
-            Kind::Other => {}
+            DescriptorKind::Other => {}
         }
     }
     // It closes the event loop's descriptors and opens as many new ones.
-    runtime.fork_event_loop()
+    node_env.fork_event_loop()
 }
 
 /// Makes `descriptor` available under `number`, until a program is executed.

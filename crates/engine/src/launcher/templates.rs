@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use workers_engine_sys::{
-    CommandImage, SingleThread, bear_children_beside, exec, exit_now, fork_process, install_as, keep_only,
-    reset_signals,
+    CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals,
+    set_child_pid_namespace,
 };
 
 use super::children::kill_and_reap;
@@ -371,7 +371,7 @@ impl Template {
 /// namespace.
 fn can_send_children() -> bool {
     let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
-    itself.is_ok_and(|itself| bear_children_beside(itself.as_fd()).is_ok())
+    itself.is_ok_and(|itself| set_child_pid_namespace(itself.as_fd()).is_ok())
 }
 
 /// Starts a template, which sends a message when it has booted.

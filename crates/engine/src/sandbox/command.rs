@@ -218,7 +218,7 @@ async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Opt
     } else {
         None
     };
-    let status = match exited.status {
+    let exit_status = match exited.status {
         Ok(code) => ExitStatus::Code(code),
         Err(signal) => ExitStatus::Signal(signal),
     };
@@ -227,7 +227,7 @@ async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Opt
         max_memory_bytes: stats.max_memory_bytes.or(Some(exited.max_resident_bytes)),
         ..stats
     };
-    CommandExit { status, killed, usage: usage(own) }
+    CommandExit { status: exit_status, killed, usage: usage(own) }
 }
 
 /// Returns the result when the whole sandbox ended, and the command with it.

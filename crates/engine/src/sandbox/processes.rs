@@ -49,7 +49,7 @@ pub(crate) struct SandboxProcesses {
     io: SandboxIo,
     work: SandboxFd,
     routes: Arc<Routes>,
-    ended: watch::Receiver<Option<End>>,
+    ended: watch::Receiver<Option<SandboxEnd>>,
     reason: Mutex<Option<KillReason>>,
     /// Answers the network requests of the sandbox, once its policy is set.
     broker: OnceLock<Broker>,
@@ -63,7 +63,7 @@ pub(crate) struct SandboxProcesses {
 
 /// How a sandbox ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
+pub(crate) struct SandboxEnd {
     /// What it used; `None` when the launcher exited first.
     pub(crate) stats: Option<CgroupStats>,
 }
@@ -111,7 +111,7 @@ impl SandboxProcesses {
         }
         let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, is_isolated, async move {
             let stats = end.wait().await;
-            ended_sender.send_replace(Some(End { stats }));
+            ended_sender.send_replace(Some(SandboxEnd { stats }));
         });
         tokio::spawn(following.in_current_span());
         let first = first.map_err(|_| unavailable("the isolation of a sandbox is not set up in time"))?;
@@ -189,7 +189,7 @@ impl SandboxProcesses {
 
     /// Returns what it has used so far, or in total if it has ended; `None` if that is not known.
     pub(crate) async fn stats(&self) -> Option<CgroupStats> {
-        if let Some(End { stats }) = *self.ended.borrow() {
+        if let Some(SandboxEnd { stats }) = *self.ended.borrow() {
             return stats;
         }
         let group = self.group.clone()?;
@@ -311,10 +311,10 @@ impl SandboxProcesses {
     }
 
     /// Waits until no process of it runs.
-    pub(crate) async fn wait(&self) -> End {
+    pub(crate) async fn wait(&self) -> SandboxEnd {
         let mut ended = self.ended.clone();
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
-        end.unwrap_or(End { stats: None })
+        end.unwrap_or(SandboxEnd { stats: None })
     }
 }
 
