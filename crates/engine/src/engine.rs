@@ -1,4 +1,4 @@
-//! The engine: how it starts, and what the platform can ask of it.
+//! The engine: how it starts, and what the platform can do with it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
     socket.on('connect', end).on('error', end)";
 
 /// The expected result of the connection.
-const NOBODY_LISTENS: &str = "ECONNREFUSED";
+const NO_LISTENER: &str = "ECONNREFUSED";
 
 /// The local sandbox engine. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -169,7 +169,7 @@ impl Engine {
             return Err(unavailable(format!("it is of version `{version}`; {OLDEST_NODE} or later is needed")));
         }
         let is_isolated = self.core.launcher.configuration().isolation.is_some();
-        if let Some(error) = connected.filter(|error| is_isolated && *error != NOBODY_LISTENS) {
+        if let Some(error) = connected.filter(|error| is_isolated && *error != NO_LISTENER) {
             return Err(unavailable(format!(
                 "connections of sandboxes cannot be brokered (one to the sandbox itself ended with {error}): Linux 5.14 or later is \
                  needed, and the right to look into processes that this one has made"
@@ -206,7 +206,7 @@ impl Engine {
     /// Returns whether there is a shell, `/bin/sh`, in sandboxes that are isolated.
     #[must_use]
     pub fn has_shell(&self) -> bool {
-        self.is_isolated() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
+        self.is_isolated() && self.core.data_dir.runtime().join("root").join(shell::PATH_IN_ROOT).exists()
     }
 
     /// Returns whether a command `node <script>` is forked from a booted node. Waits until that is decided, a few
@@ -222,7 +222,7 @@ impl Engine {
     }
 }
 
-/// Makes the files that all sandboxes are made of.
+/// Makes the files that all sandboxes share.
 async fn prepare(
     options: &EngineOptions,
     data_dir: DataDir,
@@ -236,7 +236,7 @@ async fn prepare(
         }
     };
     let (made_of, on, preload) = (options.clone(), cgroups.clone(), preload.clone());
-    let made = blocking("what sandboxes are made of cannot be made", move || {
+    let made = blocking("the files that all sandboxes share cannot be made", move || {
         let (builder, made) = SharedFilesBuilder::build(made_of, &data_dir, &preload)?;
         let (root, trees) = (data_dir.root().clone(), builder.trees());
         let shared_files = SharedFiles::new(root, &trees, Box::new(move |tree: &Path| builder.rebuild(tree)), on)?;

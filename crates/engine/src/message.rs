@@ -2,10 +2,10 @@
 //! are sent along with some messages.
 //!
 //! ```text
-//! server --ToLauncher--> launcher     make a sandbox; its channel travels along
+//! server --ToLauncher--> launcher     make a sandbox; its channel is attached
 //! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
 //! server --ToLauncher--> launcher     fork a template; the child joins the sandbox
-//! server <-FromLauncher- launcher     it is made; it has ended
+//! server <-FromLauncher- launcher     there is no template; the child has ended
 //! launcher -ToTemplate-> template     fork, and join a sandbox
 //! launcher <FromTemplate- template    booted; the child's pidfd
 //! server <--FromChild--- child        it is parked in the sandbox
@@ -167,7 +167,7 @@ pub(crate) struct ForkChild {
 pub(crate) enum FromChild {
     /// It has joined the sandbox with all its isolation, and waits for its program.
     Parked,
-    /// A step on the way there failed.
+    /// It could not join the sandbox.
     Failed {
         /// The step, and the reason.
         message: String,
@@ -229,12 +229,12 @@ pub(crate) enum FromLauncher {
         /// The reason.
         failure: Failure,
     },
-    /// What still runs of a sandbox that the server no longer waits for.
-    StillThere {
+    /// The sandbox was set aside. What still runs of it:
+    SetAside {
         /// The sandbox.
         name: String,
         /// Its processes, with name, state and the kernel function that each waits in.
-        remains: String,
+        processes: String,
     },
     /// The response to [`ToLauncher::Ping`].
     Pong(u64),

@@ -32,7 +32,7 @@ pub struct EngineOptions {
     /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the cgroup
     /// of this process.
     pub cgroup_parent: Option<PathBuf>,
-    /// Booted nodes that commands are forked from.
+    /// The templates: booted nodes that commands are forked from.
     pub templates: Templates,
     /// After how many forks a template is replaced, so that it does not accumulate memory.
     pub template_forks: u32,
@@ -91,13 +91,14 @@ pub enum Isolation {
     None,
 }
 
-/// Booted nodes that sandboxes are forked from, so that a command `node <script>` does not wait for node to start.
+/// Templates: booted nodes that commands are forked from, so that a command `node <script>` does not wait for node to
+/// start.
 ///
-/// All forks of one template have the same address space layout: a program that finds out the layout of one fork has
-/// that of all. `docs/security.md` describes the consequences.
+/// All children of one template have the same address space layout: a program that finds out the layout of one child
+/// has that of all. `docs/security.md` describes the consequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Templates {
-    /// None: every command starts its own node, and no sandbox is made in advance.
+    /// None: every command starts its own node, and the warm pool stays empty.
     None,
     /// One for each content of a snapshot, and so for each worker.
     PerContent {

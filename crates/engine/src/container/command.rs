@@ -120,7 +120,7 @@ impl Drop for LocalContainerCommand {
             _ if self.is_tool => {}
             _ => {
                 for output in &mut self.outputs {
-                    output.drain(self.processes.kept_outputs());
+                    output.drain(self.processes.drain_limit());
                 }
             }
         }

@@ -58,7 +58,7 @@ pub(crate) const MOST_SLOTS: u32 = 4096;
 const TEMPLATE: u64 = 1 << 62;
 const CHILD: u64 = 1 << 61;
 
-/// The launcher's whole state.
+/// The state of the launcher.
 pub(super) struct Launcher {
     factory: SandboxFactory,
     templates: Templates,
@@ -67,7 +67,7 @@ pub(super) struct Launcher {
     events: OwnedFd,
     sandboxes: HashMap<u32, SandboxEntry>,
     busy: Vec<Busy>,
-    /// When we next look for unknown children, and the pause that led to it.
+    /// When we next reap unknown children, and the pause before that.
     next_reaping: Option<(Instant, Duration)>,
     /// When we next kill the sandboxes that were set aside.
     next_kill: Option<Instant>,
@@ -199,8 +199,8 @@ impl Launcher {
     fn next_timeout(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
-        let look = self.next_reaping.map(|(at, _)| until(at));
-        [busy, look, self.next_kill.map(until), self.templates.next_timeout()].into_iter().flatten().min()
+        let reaping = self.next_reaping.map(|(at, _)| until(at));
+        [busy, reaping, self.next_kill.map(until), self.templates.next_timeout()].into_iter().flatten().min()
     }
 
     /// Reaps children that a process of a sandbox has made the launcher's. The filter forbids the calls for that; if
@@ -232,9 +232,9 @@ impl Launcher {
             // Its init has ended, and the kernel still counts something in its cgroup.
             None => self.busy.iter().find(|busy| busy.name == name).map(|busy| busy.group.clone()),
         };
-        let remains = group.map(|group| describe(&group)).unwrap_or_default();
+        let processes = group.map(|group| describe_processes(&group)).unwrap_or_default();
         self.next_kill = Some(Instant::now());
-        wire::send(&self.server, &FromLauncher::StillThere { name, remains }, &[])
+        wire::send(&self.server, &FromLauncher::SetAside { name, processes }, &[])
     }
 
     /// Kills the sandboxes that were set aside again, if it is time.
@@ -459,7 +459,7 @@ impl Launcher {
 }
 
 /// Describes the processes in a group for the log: id, name, state, and the kernel function that it waits in.
-fn describe(group: &Group) -> String {
+fn describe_processes(group: &Group) -> String {
     let read = |pid: Pid, file: &str| {
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).unwrap_or_default();
         text.trim().to_owned()

@@ -10,15 +10,15 @@
 //!   sandboxes;
 //! * [`create`]: clones a sandbox's first process into a network namespace ([`networks`]) under its own id
 //!   ([`creator`]), maps its ids, puts it into its cgroup, and releases it;
-//! * [`enter`]: the child isolates itself: [`limits`] limits it, [`root`] makes the mounts, with devices of its own
-//!   ([`devices`]), [`privileges`] gives up privileges;
-//! * [`check`]: the child checks that its isolation is complete;
-//! * [`init`]: the child is now the sandbox's first process: it starts commands ([`command`]), writes files
+//! * [`enter`]: the new process isolates itself: [`limits`] limits it, [`root`] makes the mounts, with devices of its
+//!   own ([`devices`]), [`privileges`] gives up privileges;
+//! * [`check`]: the new process checks that its isolation is complete;
+//! * [`init`]: the new process is now the init of the sandbox: it starts commands ([`command`]), writes files
 //!   ([`write`]), makes sockets ([`names`]) and reaps;
-//! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a child of a template joins a
-//!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`children`]).
+//! * [`templates`]: manages the templates; [`template`] is the code that runs in them; a child of a template joins a
+//!   sandbox ([`join`]) and runs a program there; the launcher is its parent ([`children`]).
 //!
-//! These share what lies below them: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
+//! The modules below are shared by these: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
 //! mounts, [`proc_self`] reads what the kernel reports about a process, [`isolation_layer`] names the layers that a
 //! test can omit.
 

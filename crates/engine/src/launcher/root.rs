@@ -81,14 +81,14 @@ impl System {
         })
     }
 
-    /// Opens the node program. `place` is an empty directory below the current one, where the files are attached for
-    /// that.
-    pub(super) fn node(&self, place: &str) -> io::Result<OwnedFd> {
+    /// Opens the node program. `mount_point` is an empty directory below the current one, where the files are attached
+    /// for that.
+    pub(super) fn node(&self, mount_point: &str) -> io::Result<OwnedFd> {
         if let Some(node) = &self.node {
             return node.try_clone();
         }
-        attach(&self.mount(true)?, place)?;
-        open_path(&format!("{place}/usr/bin/node"))
+        attach(&self.mount(true)?, mount_point)?;
+        open_path(&format!("{mount_point}/usr/bin/node"))
     }
 }
 

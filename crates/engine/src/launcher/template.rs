@@ -1,4 +1,4 @@
-//! The code in a template: a booted node that is forked for the launcher.
+//! The code that runs in a template, a booted node that is forked for the launcher.
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -106,7 +106,7 @@ enum Forked {
     Child(NodeProgram),
 }
 
-/// Forks. The child returns when it has joined the sandbox and it has a program to run.
+/// Forks. The child returns when it has joined the sandbox and has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     let target = TargetSandbox::new(passed)?;
     set_child_pid_namespace(target.init.as_fd())?;

@@ -1,4 +1,4 @@
-//! Booted nodes, which are forked for programs: starting, assigning and replacing them.
+//! Manages the templates, booted nodes that are forked for programs: boots, assigns and replaces them.
 //!
 //! All forks of a template have the same address space layout, so by default a template serves one content only. One
 //! spare template, which has never been forked, stands ready for the next content, or to replace a retired one. A
@@ -53,7 +53,7 @@ pub(super) struct Templates {
     spare: Option<Template>,
     /// In order of use: the last element is the most recently used.
     assigned: Vec<Template>,
-    /// Templates that get no more orders, and are killed when they have responded to all earlier ones.
+    /// Templates that get no more orders to fork, and are killed when they have responded to all earlier ones.
     retired: Vec<Template>,
     next_number: u64,
     last_boot: Option<Instant>,
@@ -84,15 +84,18 @@ struct Template {
     number: u64,
     pid: Pid,
     socket: OwnedFd,
+    /// Whether it has booted.
     is_ready: bool,
+    /// Whether the event loop watches its socket.
     is_watched: bool,
+    /// The content that it is assigned to; empty for a spare one.
     content: String,
     forks: u32,
     /// Whether it gets no more orders to fork.
     is_retired: bool,
     /// The size of its own memory in bytes, measured when it had booted.
     size: Option<u64>,
-    /// The orders without a result so far, oldest first.
+    /// The orders to fork without a result so far, oldest first.
     pending: VecDeque<CommandName>,
     /// When the oldest of these orders was sent, or the last result arrived.
     since: Instant,
@@ -102,7 +105,9 @@ impl Templates {
     pub(super) fn new(setup: &Setup) -> Self {
         let isolation = setup.context.configuration.isolation.as_ref();
         Self {
-            setup: isolation.and_then(|isolation| isolation.templates.clone()).filter(|_| can_send_children()),
+            setup: isolation
+                .and_then(|isolation| isolation.templates.clone())
+                .filter(|_| can_set_child_pid_namespace()),
             spare: None,
             assigned: Vec::new(),
             retired: Vec::new(),
@@ -288,7 +293,7 @@ impl Templates {
         is_sent
     }
 
-    /// Ends the least recently used templates, until the rest fits into the room and leaves enough memory to others.
+    /// Ends the least recently used templates, until the rest is within the budget and leaves enough memory to others.
     pub(super) fn keep_within_budget(&mut self) {
         let Some(budget) = self.setup.as_ref().and_then(|setup| setup.budget) else { return };
         let sizes: Vec<_> = self.assigned.iter().map(|template| template.size.unwrap_or_default()).collect();
@@ -369,7 +374,7 @@ impl Template {
 
 /// Returns whether this process, and the processes it starts, may let their children be born into a sandbox's pid
 /// namespace.
-fn can_send_children() -> bool {
+fn can_set_child_pid_namespace() -> bool {
     let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
     itself.is_ok_and(|itself| set_child_pid_namespace(itself.as_fd()).is_ok())
 }

@@ -10,7 +10,7 @@ use super::core::EngineCore;
 use super::local::{TemplateUse, refill_warm_pool};
 
 /// The time between two such sandboxes, so that many deploys leave the processors to invocations, and each finds a
-/// booted node.
+/// template.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Makes a sandbox for the warm pool soon, in the background.

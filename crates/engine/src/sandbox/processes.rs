@@ -29,7 +29,7 @@ use crate::wire::{self, Received};
 const QUEUE: usize = 4;
 
 /// How many outputs of commands that have ended are read on, per sandbox.
-const DRAINED_OUTPUTS: usize = 64;
+const MAX_DRAINED_OUTPUTS: usize = 64;
 
 /// How long a sandbox may take to isolate itself.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
@@ -58,7 +58,7 @@ pub(crate) struct SandboxProcesses {
     /// The number of commands that run.
     alive: AtomicUsize,
     /// Limits how many outputs are read on after their command has ended.
-    drained: Arc<Semaphore>,
+    drain_limit: Arc<Semaphore>,
 }
 
 /// How a sandbox ended.
@@ -129,7 +129,7 @@ impl SandboxProcesses {
         let work = SandboxFd::new(&io, work);
         let (reason, request_lock, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
         let broker = OnceLock::new();
-        let drained = Arc::new(Semaphore::new(DRAINED_OUTPUTS));
+        let drain_limit = Arc::new(Semaphore::new(MAX_DRAINED_OUTPUTS));
         Ok(Self {
             name,
             channel,
@@ -144,7 +144,7 @@ impl SandboxProcesses {
             broker,
             request_lock,
             alive,
-            drained,
+            drain_limit,
         })
     }
 
@@ -246,8 +246,8 @@ impl SandboxProcesses {
     }
 
     /// Returns the limit on outputs that are read on after their command has ended.
-    pub(crate) fn kept_outputs(&self) -> &Arc<Semaphore> {
-        &self.drained
+    pub(crate) fn drain_limit(&self) -> &Arc<Semaphore> {
+        &self.drain_limit
     }
 
     /// Counts a command that runs.

@@ -252,11 +252,11 @@ impl Connection {
                 let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(stats));
                 self.close_if_done();
             }
-            FromLauncher::StillThere { name, remains } => {
+            FromLauncher::SetAside { name, processes } => {
                 tracing::error!(
                     sandbox.id = name,
-                    remains,
-                    "a sandbox was killed and does not end; it is waited for no longer"
+                    processes,
+                    "a sandbox was set aside: it was killed, and its processes have not ended in time"
                 );
             }
             FromLauncher::Pong(number) => {

@@ -255,7 +255,7 @@ impl LauncherClient {
         self.observer.set_aside();
         let many = connection.put_aside(name).await;
         if many >= MOST_SET_ASIDE && !self.is_shutting_down.load(Ordering::Acquire) {
-            tracing::error!("too many sandboxes do not end; another launcher makes those that follow");
+            tracing::error!("too many sandboxes do not end; another launcher makes the next ones");
             self.take_over(connection).await;
         }
     }
@@ -270,7 +270,7 @@ impl LauncherClient {
     pub(crate) async fn replace(self: &Arc<Self>) {
         let current = self.current.borrow().clone();
         if let Some(current) = current {
-            tracing::warn!("what sandboxes are made of was made again; another launcher makes those that follow");
+            tracing::warn!("files that all sandboxes share were made again; another launcher makes the next sandboxes");
             self.take_over(&current).await;
         }
     }

@@ -167,7 +167,7 @@ impl SharedFiles {
         match damage {
             Damage::Files(tree, cause) => {
                 self.rebuild_tree(&tree)?;
-                tracing::warn!(cause = %cause, "files that sandboxes are made of were missing or had changed; they were made again");
+                tracing::warn!(cause = %cause, "files that all sandboxes share were missing or had changed; they were made again");
             }
             Damage::Cgroups(directory) => {
                 self.cgroups.as_ref().map_or(Ok(()), make_bases).map_err(io::Error::other)?;
