@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use workers_domain::ports::{NetworkObserver, SandboxObserver};
-use workers_engine::{Confinement, Engine, EngineOptions, NetworkOptions, TemplateLibrary, Templates};
+use workers_engine::{Engine, EngineOptions, Isolation, NetworkOptions, TemplateLibrary, Templates};
 
 use crate::config::{SandboxKind, Settings, TemplateKind, Weaker};
 
@@ -15,9 +15,9 @@ pub(crate) fn options(
     sandboxes: Arc<dyn SandboxObserver>,
 ) -> EngineOptions {
     let mut options = EngineOptions::new(&settings.database.data_dir, &settings.node);
-    options.confinement = match settings.sandbox {
-        SandboxKind::Local | SandboxKind::Vercel => Confinement::Full,
-        SandboxKind::LocalUnconfined => Confinement::Unconfined,
+    options.isolation = match settings.sandbox {
+        SandboxKind::Local | SandboxKind::Vercel => Isolation::Full,
+        SandboxKind::LocalUnconfined => Isolation::None,
     };
     options.allow_shared_user_id = settings.allow_weaker.contains(&Weaker::SharedUserId);
     options.observer = sandboxes;

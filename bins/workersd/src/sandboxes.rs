@@ -69,7 +69,7 @@ impl Sandboxes {
     /// Returns the parts of the isolation that are missing, as `--allow-weaker` permits.
     pub(crate) fn weaker(&self) -> Vec<&'static str> {
         match self {
-            Self::Local(engine) if engine.is_confined() && !engine.has_own_user_ids() => vec!["shared-user-id"],
+            Self::Local(engine) if engine.is_isolated() && !engine.has_own_user_ids() => vec!["shared-user-id"],
             Self::Local(_) | Self::Vercel(_) => Vec::new(),
         }
     }

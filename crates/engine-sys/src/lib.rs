@@ -27,9 +27,9 @@ pub use interrupt::{ThreadId, allow_interrupts};
 pub use mount::{MountAttributes, map_owners, mount_attributes};
 pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};
 pub use process::{
-    Cloned, Ended, Namespaces, Shared, SingleThread, bear_children_beside, clone_process, clone_sibling, enter_network,
-    enter_own_namespaces, enter_own_namespaces_but, exit_now, fork_process, join_namespaces, kill_all_others,
-    leave_network, try_wait_for, wait_any,
+    Cloned, KeptNamespace, NewNamespaces, ReapedChild, SingleThread, clone_process, clone_sibling, enter_network,
+    exit_now, fork_process, join_namespaces, kill_all_others, set_child_pid_namespace, try_wait_for,
+    unshare_namespaces, unshare_namespaces_except, unshare_network, wait_any,
 };
 pub use signal::{child_signals, drain_signals, ignore_requests_to_end, reset_signals, unblock_signals};
 pub use syscall_table::{syscall_number, syscall_numbers};

@@ -50,18 +50,18 @@ impl SingleThread {
     }
 }
 
-/// The namespaces that a new process does not share with its parent.
+/// The namespaces that a new process gets, and does not share with its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Namespaces(u64);
+pub struct NewNamespaces(u64);
 
-impl Namespaces {
+impl NewNamespaces {
     /// All namespaces are shared.
-    pub const SHARED: Self = Self(0);
+    pub const NONE: Self = Self(0);
     /// A user namespace and a PID namespace of its own. A process can be the first one of these only if it is created
     /// in them.
-    pub const OWN: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
+    pub const USER_AND_PID: Self = Self((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
     /// A user namespace of its own.
-    pub const OWN_USER: Self = Self(libc::CLONE_NEWUSER as u64);
+    pub const USER: Self = Self(libc::CLONE_NEWUSER as u64);
 }
 
 /// The two sides of a fork.
@@ -83,7 +83,7 @@ pub enum Cloned {
 /// # Errors
 ///
 /// When the kernel refuses: no permission to make a namespace, or a limit of processes or namespaces is reached.
-pub fn clone_process(thread: SingleThread, namespaces: Namespaces) -> io::Result<Cloned> {
+pub fn clone_process(thread: SingleThread, namespaces: NewNamespaces) -> io::Result<Cloned> {
     clone_at(thread, namespaces.0, libc::SIGCHLD, 0)
 }
 
@@ -154,43 +154,43 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
 /// # Errors
 ///
 /// Without `CAP_SYS_ADMIN` over the user namespace, or when the kernel lacks one of them.
-pub fn enter_own_namespaces(thread: SingleThread) -> io::Result<()> {
-    enter_own_namespaces_but(thread, Shared::Nothing)
+pub fn unshare_namespaces(thread: SingleThread) -> io::Result<()> {
+    unshare_namespaces_except(thread, KeptNamespace::None)
 }
 
-/// The namespace that [`enter_own_namespaces_but`] leaves shared.
+/// The namespace that [`unshare_namespaces_except`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shared {
+pub enum KeptNamespace {
     /// None of them.
-    Nothing,
+    None,
     /// The IPC namespace.
     Ipc,
     /// The cgroup namespace.
     Cgroup,
 }
 
-/// Does the same as [`enter_own_namespaces`], but one of the namespaces stays shared.
+/// Does the same as [`unshare_namespaces`], but one of the namespaces stays shared.
 ///
 /// # Errors
 ///
-/// As [`enter_own_namespaces`].
-pub fn enter_own_namespaces_but(thread: SingleThread, shared: Shared) -> io::Result<()> {
+/// As [`unshare_namespaces`].
+pub fn unshare_namespaces_except(thread: SingleThread, kept: KeptNamespace) -> io::Result<()> {
     let all = libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS | libc::CLONE_NEWCGROUP;
-    let shared = match shared {
-        Shared::Nothing => 0,
-        Shared::Ipc => libc::CLONE_NEWIPC,
-        Shared::Cgroup => libc::CLONE_NEWCGROUP,
+    let kept = match kept {
+        KeptNamespace::None => 0,
+        KeptNamespace::Ipc => libc::CLONE_NEWIPC,
+        KeptNamespace::Cgroup => libc::CLONE_NEWCGROUP,
     };
-    leave(thread, all & !shared)
+    unshare(thread, all & !kept)
 }
 
 /// Moves this process to a new network namespace.
 ///
 /// # Errors
 ///
-/// As [`enter_own_namespaces`].
-pub fn leave_network(thread: SingleThread) -> io::Result<()> {
-    leave(thread, libc::CLONE_NEWNET)
+/// As [`unshare_namespaces`].
+pub fn unshare_network(thread: SingleThread) -> io::Result<()> {
+    unshare(thread, libc::CLONE_NEWNET)
 }
 
 /// Enters a network namespace, given by its file.
@@ -202,19 +202,19 @@ pub fn enter_network(_: SingleThread, network: BorrowedFd<'_>) -> io::Result<()>
     enter(network, libc::CLONE_NEWNET)
 }
 
-fn leave(_: SingleThread, flags: libc::c_int) -> io::Result<()> {
+fn unshare(_: SingleThread, flags: libc::c_int) -> io::Result<()> {
     // SAFETY: unshare takes flags only. A new mount namespace also unshares the current directory and root of this
     // thread from those of others; the token proves that there are no others. No memory of ours is touched.
     let result = unsafe { libc::unshare(flags) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Makes the processes that this one creates from now on start in the PID namespace of another process.
+/// Makes the children that this process creates from now on start in the PID namespace of another process.
 ///
 /// # Errors
 ///
 /// When that process has ended, or without `CAP_SYS_ADMIN` over both namespaces.
-pub fn bear_children_beside(process: BorrowedFd<'_>) -> io::Result<()> {
+pub fn set_child_pid_namespace(process: BorrowedFd<'_>) -> io::Result<()> {
     enter(process, libc::CLONE_NEWPID)
 }
 
@@ -223,7 +223,7 @@ pub fn bear_children_beside(process: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`bear_children_beside`].
+/// As [`set_child_pid_namespace`].
 pub fn join_namespaces(_: SingleThread, process: BorrowedFd<'_>) -> io::Result<()> {
     let flags = libc::CLONE_NEWUSER
         | libc::CLONE_NEWNS
@@ -266,7 +266,7 @@ pub fn kill_all_others() -> io::Result<()> {
 
 /// A child that has ended and was reaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct ReapedChild {
     /// Its id.
     pub pid: Pid,
     /// Its exit code, or as the error the signal that ended it.
@@ -282,7 +282,7 @@ pub struct Ended {
 /// # Errors
 ///
 /// `ECHILD` when there is no child at all.
-pub fn wait_any() -> io::Result<Option<Ended>> {
+pub fn wait_any() -> io::Result<Option<ReapedChild>> {
     wait(-1, libc::WNOHANG)
 }
 
@@ -291,11 +291,11 @@ pub fn wait_any() -> io::Result<Option<Ended>> {
 /// # Errors
 ///
 /// `ECHILD` when it is no child.
-pub fn try_wait_for(pid: Pid) -> io::Result<Option<Ended>> {
+pub fn try_wait_for(pid: Pid) -> io::Result<Option<ReapedChild>> {
     wait(pid.as_raw_nonzero().get(), libc::WNOHANG)
 }
 
-fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<Ended>> {
+fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChild>> {
     let mut status: libc::c_int = 0;
     // SAFETY: `rusage` is plain old data for which all zeroes is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -310,7 +310,7 @@ fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<Ended>> {
         Duration::from_secs(u64::try_from(value.tv_sec).unwrap_or_default())
             + Duration::from_micros(u64::try_from(value.tv_usec).unwrap_or_default())
     };
-    Ok(Some(Ended {
+    Ok(Some(ReapedChild {
         pid,
         status: ended,
         cpu: time(usage.ru_utime) + time(usage.ru_stime),

@@ -17,12 +17,12 @@ static IS_CHILD: AtomicBool = AtomicBool::new(false);
 static THREADS: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 static THREAD_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The function behind the script's `serve()`. It returns only in a child, with the text that the script gets.
-static SERVE: OnceLock<fn(Runtime) -> io::Result<String>> = OnceLock::new();
+/// The function behind the script's `runTemplate()`. It returns only in a child, with the text that the script gets.
+static RUN_TEMPLATE: OnceLock<fn(NodeEnv) -> io::Result<String>> = OnceLock::new();
 
 /// Access to the node that made the current call. Only a call from node creates one.
 #[derive(Debug, Clone, Copy)]
-pub struct Runtime {
+pub struct NodeEnv {
     environment: *mut c_void,
 }
 
@@ -126,7 +126,7 @@ fn arena() -> &'static AtomicUsize {
 }
 
 /// `exit(3)`, but a child skips the exit handlers, which would wait for threads that it does not have.
-pub fn leave(code: c_int) -> ! {
+pub fn exit_process(code: c_int) -> ! {
     let is_child = IS_CHILD.load(Ordering::Acquire);
     let real = if is_child { ptr::null_mut() } else { next_function(c"exit") };
     if real.is_null() {
@@ -227,8 +227,8 @@ unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
     unsafe { real(object) }
 }
 
-/// Adds two functions to the addon's object. `serve` calls the argument `serve`, which returns in a forked child; the
-/// script gets the text that it returns. `reallyExit` ends a child at once, with the given code.
+/// Adds two functions to the addon's object. `runTemplate` calls the argument `run_template`, which returns in a forked
+/// child; the script gets the text that it returns. `reallyExit` ends a child at once, with the given code.
 ///
 /// # Safety
 ///
@@ -236,12 +236,12 @@ unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
 pub unsafe fn register(
     environment: *mut c_void,
     exports: *mut c_void,
-    serve: fn(Runtime) -> io::Result<String>,
+    run_template: fn(NodeEnv) -> io::Result<String>,
 ) -> *mut c_void {
     type CreateFunction =
         unsafe extern "C" fn(*mut c_void, *const c_char, usize, Callback, *mut c_void, *mut *mut c_void) -> c_int;
     type SetProperty = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_char, *mut c_void) -> c_int;
-    if IS_CHILD.load(Ordering::Acquire) || SERVE.set(serve).is_err() {
+    if IS_CHILD.load(Ordering::Acquire) || RUN_TEMPLATE.set(run_template).is_err() {
         // A user's program that loads the library again gets an empty object.
         return exports;
     }
@@ -249,7 +249,7 @@ pub unsafe fn register(
     else {
         return exports;
     };
-    let functions: [(&CStr, Callback); 2] = [(c"serve", call_serve), (c"reallyExit", call_leave)];
+    let functions: [(&CStr, Callback); 2] = [(c"runTemplate", call_run_template), (c"reallyExit", call_exit)];
     for (name, callback) in functions {
         let mut function = ptr::null_mut();
         // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable
@@ -271,7 +271,7 @@ pub unsafe fn register(
 type Callback = unsafe extern "C" fn(*mut c_void, *mut c_void) -> *mut c_void;
 
 /// Implements `reallyExit(code)`.
-unsafe extern "C" fn call_leave(environment: *mut c_void, call: *mut c_void) -> *mut c_void {
+unsafe extern "C" fn call_exit(environment: *mut c_void, call: *mut c_void) -> *mut c_void {
     type GetArguments = unsafe extern "C" fn(
         *mut c_void,
         *mut c_void,
@@ -294,19 +294,19 @@ unsafe extern "C" fn call_leave(environment: *mut c_void, call: *mut c_void) -> 
             number(environment, argument, &raw mut code);
         }
     }
-    leave(code)
+    exit_process(code)
 }
 
-/// Implements `serve()`.
-unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
+/// Implements `runTemplate()`.
+unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
     type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
     type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
-    let runtime = Runtime { environment };
-    let answer = std::panic::catch_unwind(|| match SERVE.get() {
-        Some(serve) if !IS_CHILD.load(Ordering::Acquire) => serve(runtime),
+    let node_env = NodeEnv { environment };
+    let result = std::panic::catch_unwind(|| match RUN_TEMPLATE.get() {
+        Some(run_template) if !IS_CHILD.load(Ordering::Acquire) => run_template(node_env),
         _ => Err(io::Error::other("not a template")),
     });
-    let answer = answer.unwrap_or_else(|_| Err(io::Error::other("the template panicked")));
+    let result = result.unwrap_or_else(|_| Err(io::Error::other("the template panicked")));
     let (Ok(create), Ok(throw)) = (node_function(c"napi_create_string_utf8"), node_function(c"napi_throw_error"))
     else {
         return ptr::null_mut();
@@ -316,7 +316,7 @@ unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mu
     // The environment is that of the running call. The texts live across the calls; the first is passed with its
     // length.
     unsafe {
-        match answer {
+        match result {
             Ok(text) => {
                 IS_CHILD.store(true, Ordering::Release);
                 let create = std::mem::transmute::<*mut c_void, CreateText>(create);
@@ -332,7 +332,7 @@ unsafe extern "C" fn call_serve(environment: *mut c_void, _: *mut c_void) -> *mu
     value
 }
 
-impl Runtime {
+impl NodeEnv {
     /// Gives the event loop of a forked child descriptors of its own. Before the call, every number that the parent's
     /// loop uses must refer to a descriptor that may be closed, because the loop first closes these numbers.
     ///
@@ -345,7 +345,7 @@ impl Runtime {
         let (get, fork) = (node_function(c"napi_get_uv_event_loop")?, node_function(c"uv_loop_fork")?);
         let mut event_loop = ptr::null_mut();
         // SAFETY: both addresses are node's functions of these names and types. The environment is that of the running
-        // call (a `Runtime` is only made by one), `event_loop` is a live local; the loop it gets belongs to this
+        // call (a `NodeEnv` is only made by one), `event_loop` is a live local; the loop it gets belongs to this
         // thread, which does not run it at the moment.
         let result = unsafe {
             let get = std::mem::transmute::<*mut c_void, GetLoop>(get);
@@ -407,22 +407,22 @@ unsafe extern "C" fn keep_limit(_: *mut c_void, current: usize, _: usize) -> usi
     current
 }
 
-/// What the kernel shows about this process's memory. It is the same in forked copies.
+/// What the kernel shows about this process's memory. It is the same in forked children.
 #[derive(Debug, Clone, Copy)]
-pub struct Described {
+pub struct MemoryLayout {
     map: MemoryMap,
 }
 
-impl Described {
+impl MemoryLayout {
     /// Reads it from `/proc/self/stat`.
     ///
     /// # Errors
     ///
     /// When there is no `/proc`.
     pub fn read() -> io::Result<Self> {
-        let described = std::fs::read_to_string("/proc/self/stat")?;
+        let stat = std::fs::read_to_string("/proc/self/stat")?;
         // The second field may contain anything; the third comes after its last parenthesis.
-        let fields: Vec<u64> = described
+        let fields: Vec<u64> = stat
             .rsplit_once(") ")
             .map(|(_, rest)| rest.split(' ').map(|field| field.trim().parse().unwrap_or_default()).collect())
             .unwrap_or_default();
@@ -449,7 +449,7 @@ impl Described {
     /// # Errors
     ///
     /// When the kernel does not let a process without privileges do so (`CONFIG_CHECKPOINT_RESTORE`).
-    pub fn show(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
+    pub fn set_command_line(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
         let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
         let (arguments, environment) = (pack(arguments), pack(environment));
         // The kernel reads this memory for the rest of the process's life.

@@ -44,10 +44,10 @@ macro_rules! in_place_of_mmap {
 in_place_of_mmap!(mmap, mmap64);
 
 /// Replaces the C library's function: a forked child exits without waiting for threads that it does not have.
-// SAFETY: the name is the C library's on purpose, and so is the signature; see `template::leave`.
+// SAFETY: the name is the C library's on purpose, and so is the signature; see `template::exit_process`.
 #[unsafe(no_mangle)]
 pub extern "C" fn exit(code: c_int) -> ! {
-    template::leave(code)
+    template::exit_process(code)
 }
 
 /// Replaces the C library's function: records the threads that a forked child will not have.
@@ -113,5 +113,5 @@ pub unsafe extern "C" fn pthread_mutex_destroy(mutex: *mut c_void) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn napi_register_module_v1(environment: *mut c_void, exports: *mut c_void) -> *mut c_void {
     // SAFETY: node passes a live environment and object.
-    unsafe { template::register(environment, exports, workers_engine::serve_template) }
+    unsafe { template::register(environment, exports, workers_engine::run_template) }
 }

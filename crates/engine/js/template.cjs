@@ -1,5 +1,5 @@
 "use strict";
-// What a template runs: it does once what every worker does, then serves, which returns in each forked child.
+// What a template runs: it does once what every worker does, then calls runTemplate(), which returns in each forked child.
 //
 // Nothing here may draw a random number (`Math.random`, `crypto.randomUUID`), look at `process.stdin`, `stdout` or `stderr`, or leave
 // a handle, a timer or a request behind: a child would inherit it.
@@ -15,7 +15,7 @@ const vm = require("node:vm");
 const [, , library, ahead] = process.argv;
 const addon = { exports: {} };
 process.dlopen(addon, library);
-const { serve, reallyExit } = addon.exports;
+const { runTemplate, reallyExit } = addon.exports;
 
 /** Does what workers do. */
 const warm = async () => {
@@ -176,7 +176,7 @@ warm().then(() => {
 	collectGarbage();
 	// Twice, so that whatever the last step has queued is done.
 	setImmediate(() => setImmediate(() => {
-		const program = JSON.parse(serve());
+		const program = JSON.parse(runTemplate());
 		become(program, world);
 		for (const name of Object.keys(require.cache)) delete require.cache[name];
 		delete module.children;

@@ -11,7 +11,7 @@ use rustix::fs::{
 use sha2::{Digest, Sha256};
 
 use crate::fault;
-use crate::snapshot::manifest::{Digest256, Entry, Kind, Manifest};
+use crate::snapshot::manifest::{Digest256, Entry, EntryKind, Manifest};
 
 /// How deep directories may be nested.
 const MAX_DEPTH: usize = 100;
@@ -102,7 +102,7 @@ impl Walk {
                 FileType::Directory => {
                     let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
                     let target = to.map(|to| self.new_directory(to, text)).transpose()?;
-                    self.entries.push(Entry { path: path.clone(), kind: Kind::Directory });
+                    self.entries.push(Entry { path: path.clone(), kind: EntryKind::Directory });
                     let to = target.as_ref().map(OwnedFd::as_fd);
                     self.directory(source.as_fd(), to, &format!("{path}/"), depth + 1)?;
                     continue;
@@ -112,7 +112,7 @@ impl Walk {
                     let target = readlinkat(from, name, Vec::new())?;
                     to.map_or(Ok(()), |to| rustix::fs::symlinkat(&target, to, name))?;
                     let target = target.into_string().map_err(|_| io::Error::other("a link that is not UTF-8"))?;
-                    Kind::Link { target }
+                    EntryKind::Link { target }
                 }
                 // Sockets, pipes and devices are skipped.
                 _ => continue,
@@ -139,7 +139,7 @@ impl Walk {
         Ok(File::from(created))
     }
 
-    fn file(&self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>, name: &str) -> io::Result<Kind> {
+    fn file(&self, from: BorrowedFd<'_>, to: Option<BorrowedFd<'_>>, name: &str) -> io::Result<EntryKind> {
         let source = open(from, name, FILE_FLAGS)?;
         // We check the open file, because the name may mean another file by now.
         let status = rustix::fs::fstat(&source)?;
@@ -159,7 +159,7 @@ impl Walk {
             }
             size += u64::try_from(length).unwrap_or_default();
         }
-        Ok(Kind::File { executable, size, digest: Digest256::finish(hasher) })
+        Ok(EntryKind::File { executable, size, digest: Digest256::finish(hasher) })
     }
 }
 

@@ -13,7 +13,7 @@ use workers_domain::ports::{
 use crate::container::{ContainerEngine, ContainerOptions};
 use crate::engine::Engine;
 use crate::health;
-use crate::options::{Confinement, EngineOptions, Templates};
+use crate::options::{EngineOptions, Isolation, Templates};
 
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,8 @@ impl Finding {
 /// node in a sandbox of it.
 pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let confined = options.confinement == Confinement::Full;
-    if confined {
+    let isolated = options.isolation == Isolation::Full;
+    if isolated {
         let parent = options.cgroup_parent.clone();
         let looked = tokio::task::spawn_blocking(move || host(parent.as_deref())).await;
         findings.extend(looked.unwrap_or_default());
@@ -99,7 +99,7 @@ fn data_directory(options: &EngineOptions) -> Finding {
         return Finding::ok(name, path.display().to_string());
     }
     let mut needed = vec!["snapshots", "sandboxes"];
-    if options.confinement == Confinement::Full {
+    if options.isolation == Isolation::Full {
         needed.extend(["runtime/root/usr/bin/node", "runtime/nothing"]);
     }
     if options.copy_node {
@@ -332,7 +332,7 @@ fn templates(wanted: bool, there: bool) -> Option<Finding> {
 async fn trial(options: &EngineOptions) -> Vec<Finding> {
     let name = "sandbox";
     let data_dir = trial_directory(&options.data_dir);
-    let confined = options.confinement == Confinement::Full && options.templates != Templates::None;
+    let wants_templates = options.isolation == Isolation::Full && options.templates != Templates::None;
     let options = EngineOptions { data_dir: data_dir.clone(), ..options.clone() };
     let started = Engine::start(options).await;
     let findings = match &started {
@@ -341,10 +341,10 @@ async fn trial(options: &EngineOptions) -> Vec<Finding> {
             let files = if engine.has_overlays() { "changes in an overlay" } else { "files are copied" };
             let shell = if engine.has_shell() { "with a shell" } else { "without a shell" };
             let version = engine.node_version().to_owned();
-            let templates = templates(confined, engine.has_templates().await);
+            let templates = templates(wants_templates, engine.has_templates().await);
             engine.shutdown().await;
             let detail = format!("node ran in one, {shell}; {ids}; {files}");
-            let sandbox = if engine.has_own_user_ids() || !engine.is_confined() {
+            let sandbox = if engine.has_own_user_ids() || !engine.is_isolated() {
                 Finding::ok(name, detail)
             } else {
                 let remedy = "run as root: then each has an id of its own, and shares no limit with others";

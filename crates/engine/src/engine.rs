@@ -1,4 +1,4 @@
-//! The engine: how it starts, and what the platform can ask of it.
+//! The engine: how it starts, and what the platform can do with it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId, Trouble};
 
 use crate::cgroup::CgroupPlan;
 use crate::health;
-use crate::message::{Configuration, Walls};
+use crate::message::{Configuration, IsolationSetup};
 use crate::network;
-use crate::options::{Confinement, EngineOptions, Templates};
-use crate::sandbox::{Core, Expectations, LocalSandbox, ReadySandboxes, expect};
-use crate::server::blueprint::Blueprint;
+use crate::options::{EngineOptions, Isolation, Templates};
+use crate::sandbox::{EngineCore, LocalSandbox, PrewarmQueue, WarmPool, prewarm};
 use crate::server::data_dir::DataDir;
-use crate::server::ground::Ground;
 use crate::server::ids::Ranges;
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::preload::Preload;
+use crate::server::shared_files::SharedFiles;
+use crate::server::shared_files_builder::SharedFilesBuilder;
 use crate::server::shell;
 use crate::server::{blocking, unavailable};
 use crate::snapshot::SnapshotStore;
@@ -47,7 +47,7 @@ const SWEEP_REST: Duration = Duration::from_millis(4);
 
 /// How often we check that the files and directories that sandboxes depend on are still there. One check takes a tenth
 /// of a millisecond.
-pub(crate) const GROUND_INTERVAL: Duration = Duration::from_secs(2);
+pub(crate) const SHARED_FILES_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
@@ -59,12 +59,12 @@ const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
     socket.on('connect', end).on('error', end)";
 
 /// The expected result of the connection.
-const NOBODY_LISTENS: &str = "ECONNREFUSED";
+const NO_LISTENER: &str = "ECONNREFUSED";
 
 /// The local sandbox engine. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    core: Arc<Core>,
+    core: Arc<EngineCore>,
     node_version: String,
 }
 
@@ -79,28 +79,28 @@ impl Engine {
     #[tracing::instrument(name = "engine.start", skip_all)]
     pub async fn start(options: EngineOptions) -> Result<Self, SandboxError> {
         let now = options.clock.now();
-        let open_store = move |data_dir: &DataDir| SnapshotStore::open(data_dir.home(), &data_dir.snapshots(), now);
+        let open_store = move |data_dir: &DataDir| SnapshotStore::open(data_dir.root(), &data_dir.snapshots(), now);
         let (data_dir, launcher_lock, snapshots) =
             DataDir::open_in_time(options.data_dir.clone(), ID_RANGES, open_store).await?;
 
         let given = options.node.clone();
         let preload = Preload::default();
-        let (data_dir, configuration, ground) = prepare(&options, data_dir, &preload).await?;
-        let is_walled = configuration.walls.is_some();
-        let cgroups = configuration.walls.as_ref().map(|walls| walls.cgroups.clone());
+        let (data_dir, configuration, shared_files) = prepare(&options, data_dir, &preload).await?;
+        let is_isolated = configuration.isolation.is_some();
+        let cgroups = configuration.isolation.as_ref().map(|isolation| isolation.cgroups.clone());
         let snapshots = Arc::new(snapshots);
         let network = network::EngineNetwork::new(options.network)?;
         let make = |launcher, data_dir| {
-            // Without walls no sandbox is made in advance.
-            let ready = ReadySandboxes::new(is_walled && options.templates != Templates::None);
+            // Without isolation the warm pool stays empty.
+            let warm_pool = WarmPool::new(is_isolated && options.templates != Templates::None);
             let (clock, runtime, last_trial) = (options.clock, Handle::current(), tokio::sync::Mutex::default());
-            let expectations = Expectations::default();
-            Arc::new(Core {
+            let prewarm_queue = PrewarmQueue::default();
+            Arc::new(EngineCore {
                 launcher,
                 snapshots,
-                ready,
-                expectations,
-                ground,
+                warm_pool,
+                prewarm_queue,
+                shared_files,
                 preload,
                 last_trial,
                 data_dir,
@@ -108,16 +108,16 @@ impl Engine {
                 runtime,
             })
         };
-        let start = Launcher::start(options.launcher, configuration, launcher_lock, network, options.observer);
+        let start = LauncherClient::start(options.launcher, configuration, launcher_lock, network, options.observer);
         Self::start_with(start, cgroups, data_dir, &given, make).await
     }
 
     async fn start_with(
-        launcher: impl Future<Output = Result<Arc<Launcher>, SandboxError>>,
+        launcher: impl Future<Output = Result<Arc<LauncherClient>, SandboxError>>,
         cgroups: Option<CgroupPlan>,
         data_dir: DataDir,
         node: &Path,
-        make: impl FnOnce(Arc<Launcher>, DataDir) -> Arc<Core>,
+        make: impl FnOnce(Arc<LauncherClient>, DataDir) -> Arc<EngineCore>,
     ) -> Result<Self, SandboxError> {
         let launcher = match launcher.await {
             Ok(launcher) => launcher,
@@ -138,7 +138,7 @@ impl Engine {
             }
         }
         tokio::spawn(sweep_snapshots(Arc::downgrade(&engine.core)));
-        tokio::spawn(keep_ground(Arc::downgrade(&engine.core)));
+        tokio::spawn(watch_shared_files(Arc::downgrade(&engine.core)));
         tracing::info!(node.version = %engine.node_version, own_uids = engine.core.launcher.own_uids(), "the sandbox engine is ready");
         Ok(engine)
     }
@@ -168,8 +168,8 @@ impl Engine {
         if major.is_none_or(|major| major < OLDEST_NODE) {
             return Err(unavailable(format!("it is of version `{version}`; {OLDEST_NODE} or later is needed")));
         }
-        let walled = self.core.launcher.configuration().walls.is_some();
-        if let Some(error) = connected.filter(|error| walled && *error != NOBODY_LISTENS) {
+        let is_isolated = self.core.launcher.configuration().isolation.is_some();
+        if let Some(error) = connected.filter(|error| is_isolated && *error != NO_LISTENER) {
             return Err(unavailable(format!(
                 "connections of sandboxes cannot be brokered (one to the sandbox itself ended with {error}): Linux 5.14 or later is \
                  needed, and the right to look into processes that this one has made"
@@ -190,10 +190,10 @@ impl Engine {
         self.core.launcher.own_uids()
     }
 
-    /// Returns whether sandboxes are walled in.
+    /// Returns whether sandboxes are isolated.
     #[must_use]
-    pub fn is_confined(&self) -> bool {
-        self.core.launcher.configuration().walls.is_some()
+    pub fn is_isolated(&self) -> bool {
+        self.core.launcher.configuration().isolation.is_some()
     }
 
     /// Returns whether the changes that a sandbox makes to a snapshot's files lie in a separate layer. Otherwise the
@@ -203,60 +203,60 @@ impl Engine {
         self.core.launcher.overlays()
     }
 
-    /// Returns whether there is a shell, `/bin/sh`, in sandboxes that are walled in.
+    /// Returns whether there is a shell, `/bin/sh`, in sandboxes that are isolated.
     #[must_use]
     pub fn has_shell(&self) -> bool {
-        self.is_confined() && self.core.data_dir.runtime().join("root").join(shell::PLACE).exists()
+        self.is_isolated() && self.core.data_dir.runtime().join("root").join(shell::PATH_IN_ROOT).exists()
     }
 
     /// Returns whether a command `node <script>` is forked from a booted node. Waits until that is decided, a few
     /// seconds at most.
     pub async fn has_templates(&self) -> bool {
-        self.core.launcher.configuration().walls.is_some() && self.core.launcher.has_templates().await
+        self.core.launcher.configuration().isolation.is_some() && self.core.launcher.has_templates().await
     }
 
     /// Ends the launcher and every sandbox. When this returns, none of their processes runs.
     pub async fn shutdown(&self) {
-        self.core.ready.close();
+        self.core.warm_pool.close();
         self.core.launcher.end().await;
     }
 }
 
-/// Makes the files that all sandboxes are made of.
+/// Makes the files that all sandboxes share.
 async fn prepare(
     options: &EngineOptions,
     data_dir: DataDir,
     preload: &Preload,
-) -> Result<(DataDir, Configuration, Arc<Ground>), SandboxError> {
-    let cgroups = match options.confinement {
-        Confinement::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
-        Confinement::Unconfined => {
+) -> Result<(DataDir, Configuration, Arc<SharedFiles>), SandboxError> {
+    let cgroups = match options.isolation {
+        Isolation::Full => Some(data_dir.plan_cgroups(options.cgroup_parent.clone()).await?),
+        Isolation::None => {
             tracing::warn!("sandboxes are NOT isolated: a worker can do whatever the user of this server can");
             None
         }
     };
     let (made_of, on, preload) = (options.clone(), cgroups.clone(), preload.clone());
-    let made = blocking("what sandboxes are made of cannot be made", move || {
-        let (blueprint, made) = Blueprint::make_first(made_of, &data_dir, &preload)?;
-        let (home, trees) = (data_dir.home().clone(), blueprint.trees());
-        let ground = Ground::new(home, &trees, Box::new(move |tree: &Path| blueprint.make_again(tree)), on)?;
-        Ok((data_dir, made, ground))
+    let made = blocking("the files that all sandboxes share cannot be made", move || {
+        let (builder, made) = SharedFilesBuilder::build(made_of, &data_dir, &preload)?;
+        let (root, trees) = (data_dir.root().clone(), builder.trees());
+        let shared_files = SharedFiles::new(root, &trees, Box::new(move |tree: &Path| builder.rebuild(tree)), on)?;
+        Ok((data_dir, made, shared_files))
     });
-    let (data_dir, made, ground) = made.await.map_err(|error| unavailable(error.message))?;
+    let (data_dir, made, shared_files) = made.await.map_err(|error| unavailable(error.message))?;
     let node = made.node.to_str().ok_or_else(|| unavailable("the path of node is not UTF-8"))?.to_owned();
-    let walls = cgroups.zip(made.runtime).map(|(cgroups, runtime)| Walls {
+    let isolation = cgroups.zip(made.runtime).map(|(cgroups, runtime)| IsolationSetup {
         cgroups,
         runtime,
         first_uid: FIRST_UID + data_dir.id_range() * UIDS_PER_ENGINE,
         may_share_uids: options.allow_shared_user_id,
-        omitted: options.omitted_wall,
+        omitted: options.omitted_layer,
         templates: made.templates,
         containers: None,
     });
-    Ok((data_dir, Configuration { walls, node, least: None }, Arc::new(ground)))
+    Ok((data_dir, Configuration { isolation, node, required: None }, Arc::new(shared_files)))
 }
 
-async fn sweep_snapshots(core: std::sync::Weak<Core>) {
+async fn sweep_snapshots(core: std::sync::Weak<EngineCore>) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
@@ -276,12 +276,12 @@ fn rest() {
 
 /// Checks regularly the files and directories that all sandboxes depend on. We poll, because no event reports files
 /// that become unreachable, for example when a file system is mounted over them.
-async fn keep_ground(core: std::sync::Weak<Core>) {
+async fn watch_shared_files(core: std::sync::Weak<EngineCore>) {
     let mut last_error = None;
     loop {
-        tokio::time::sleep(GROUND_INTERVAL).await;
+        tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
-        let error = core.mend().await.err().map(|error| error.message);
+        let error = core.repair().await.err().map(|error| error.message);
         match (&last_error, &error) {
             (None, Some(error)) => tracing::error!(error, "no sandbox can be made"),
             (Some(_), None) => tracing::info!("sandboxes can be made again"),
@@ -300,25 +300,25 @@ impl SandboxProvider for Engine {
 
     #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let mended = self.core.ground.times_mended();
+        let repairs = self.core.shared_files.repairs();
         let error = match self.try_create(spec.clone()).await {
-            Err(error) if is_about_the_ground(error.kind) => error,
+            Err(error) if may_be_about_shared_files(error.kind) => error,
             other => return other,
         };
         // The cause may be a broken file that it is made of. If this call or another one has repaired something, we try
         // once more.
-        self.core.mend().await?;
-        if self.core.ground.times_mended() == mended { Err(error) } else { self.try_create(spec).await }
+        self.core.repair().await?;
+        if self.core.shared_files.repairs() == repairs { Err(error) } else { self.try_create(spec).await }
     }
 
     fn preload(&self, preload: NodePreload) {
         self.core.preload.set(preload);
         let core = Arc::clone(&self.core);
-        self.core.runtime.spawn(async move { core.remake_templates().await });
+        self.core.runtime.spawn(async move { core.rebuild_templates().await });
     }
 
     fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
-        expect(&self.core, snapshot.clone(), limits);
+        prewarm(&self.core, snapshot.clone(), limits);
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
@@ -328,17 +328,17 @@ impl SandboxProvider for Engine {
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
         let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
-        let ready = self.core.ready.contents();
+        let in_warm_pool = self.core.warm_pool.contents();
         let removed = blocking("a snapshot cannot be removed", move || {
             let removed = store.delete(&id)?;
             // If the snapshot was missing, it may have been removed by hand, or by the sweep.
-            Ok(removed.map_or_else(|| store.unreferenced(ready), |content| vec![content]))
+            Ok(removed.map_or_else(|| store.unreferenced(in_warm_pool), |content| vec![content]))
         });
         let removed = removed.await;
-        // Sandboxes that were made in advance keep the files that they were made from.
+        // Sandboxes in the warm pool keep the files that they were made from.
         match &removed {
-            Ok(contents) => contents.iter().for_each(|content| self.core.ready.forget_content(content)),
-            Err(_) => self.core.ready.clear(),
+            Ok(contents) => contents.iter().for_each(|content| self.core.warm_pool.remove_content(content)),
+            Err(_) => self.core.warm_pool.clear(),
         }
         removed.map(drop)
     }
@@ -362,20 +362,20 @@ impl SandboxProvider for Engine {
 }
 
 /// Returns whether a failure may come from the files and directories that all sandboxes depend on.
-pub(crate) const fn is_about_the_ground(kind: SandboxErrorKind) -> bool {
+pub(crate) const fn may_be_about_shared_files(kind: SandboxErrorKind) -> bool {
     matches!(kind, SandboxErrorKind::Unavailable | SandboxErrorKind::Failed)
 }
 
 impl Engine {
     async fn try_create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
-        let id = Core::new_sandbox_id();
+        let id = EngineCore::new_sandbox_id();
         let core = Arc::clone(&self.core);
         let sandbox = match spec.source {
             SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
             SandboxSource::Snapshot(snapshot) => {
                 let lease = core.lease(&snapshot).await?.ok_or_else(|| {
-                    // Sandboxes that were made in advance may have files that no longer exist.
-                    self.core.ready.clear();
+                    // Sandboxes in the warm pool may have files that no longer exist.
+                    self.core.warm_pool.clear();
                     SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
                 })?;
                 LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?

@@ -1,7 +1,7 @@
 //! The environment of a command.
 
-/// The variables of every command in a walled sandbox.
-const WALLED: [(&str, &str); 3] = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")];
+/// The variables of every command in a worker's isolated sandbox.
+const WORKER: [(&str, &str); 3] = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")];
 
 /// The variables of every command in a container.
 const CONTAINER: [(&str, &str); 3] = [
@@ -10,9 +10,9 @@ const CONTAINER: [(&str, &str); 3] = [
     ("SHELL", "/bin/sh"),
 ];
 
-/// Returns the environment of every command in a walled sandbox. The first variable is `PATH`.
-pub(crate) fn walled() -> Vec<(String, String)> {
-    owned(&WALLED)
+/// Returns the environment of every command in a worker's isolated sandbox. The first variable is `PATH`.
+pub(crate) fn of_worker() -> Vec<(String, String)> {
+    owned(&WORKER)
 }
 
 /// Returns the environment of every command that a user runs in a container.

@@ -8,17 +8,17 @@ use rustix::io::Errno;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 pub(crate) use workers_private_files::named;
 
-/// The error that the data directory is not at its path. Its content is not lost.
+/// The error that the data directory is not at its path any more. Its content is not lost.
 #[derive(Debug)]
-pub(crate) struct Away(pub(crate) String);
+pub(crate) struct DataDirMissing(pub(crate) String);
 
-impl Display for Away {
+impl Display for DataDirMissing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-impl StdError for Away {}
+impl StdError for DataDirMissing {}
 
 /// Returns the error number of the operating system, however often the error was wrapped since.
 pub(crate) fn number_of(error: &io::Error) -> Option<i32> {
@@ -53,7 +53,7 @@ pub(crate) fn kind_of_number(number: i32) -> SandboxErrorKind {
 /// Returns the kind of sandbox error for an error of the operating system.
 pub(crate) fn kind_of(error: &io::Error) -> SandboxErrorKind {
     match number_of(error) {
-        _ if find::<Away>(error).is_some() => SandboxErrorKind::StorageUnavailable,
+        _ if find::<DataDirMissing>(error).is_some() => SandboxErrorKind::StorageUnavailable,
         Some(number) => kind_of_number(number),
         None => SandboxErrorKind::Failed,
     }

@@ -13,8 +13,8 @@ use workers_domain::ports::{SandboxError, SandboxErrorKind};
 use workers_domain::{Part, ResourceLimits, Trouble};
 
 use crate::cgroup::discover::own_groups;
-use crate::sandbox::{Core, LocalSandbox};
-use crate::server::launcher::Launcher;
+use crate::sandbox::{EngineCore, LocalSandbox};
+use crate::server::launcher_client::LauncherClient;
 use crate::server::{blocking, unavailable};
 
 /// With less free space than this, in bytes, a deploy may fail.
@@ -31,11 +31,11 @@ const LEAST_DESCRIPTORS: u64 = 32;
 const LEAST_PROCESSES: u64 = 16;
 
 /// Checks everything; causes come before their effects.
-pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
-    let (home, launcher) = (core.home().path().to_owned(), core.launcher.process());
-    let looked = blocking("looking", move || Ok(resources(&home, launcher))).await;
+pub(crate) async fn troubles(core: &Arc<EngineCore>) -> Vec<Trouble> {
+    let (data_dir, launcher) = (core.data_dir_root().path().to_owned(), core.launcher.process());
+    let looked = blocking("checking resources", move || Ok(resources(&data_dir, launcher))).await;
     let mut troubles = looked.unwrap_or_else(|error| vec![Trouble::fatal(Part::Processes, error.message)]);
-    if let Err(error) = core.mend().await {
+    if let Err(error) = core.repair().await {
         add(&mut troubles, Part::Files, &error);
     }
     if let Err(error) = pulse(core.runtime(), &core.launcher).await {
@@ -54,12 +54,12 @@ pub(crate) async fn troubles(core: &Arc<Core>) -> Vec<Trouble> {
 }
 
 /// Checks that the runtime on which sandboxes are made (the caller may be on another one) and the launcher respond.
-pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<Launcher>) -> Result<(), SandboxError> {
+pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<LauncherClient>) -> Result<(), SandboxError> {
     let launcher = Arc::clone(launcher);
     let checked = runtime.spawn(async move { launcher.check().await }.in_current_span());
     match tokio::time::timeout(PULSE_PATIENCE, checked).await {
         Ok(checked) => checked.map_err(|error| SandboxError::failed("the check broke off", error))?,
-        Err(_) => Err(unavailable("the runtime of the sandbox engine does not answer")),
+        Err(_) => Err(unavailable("the runtime of the sandbox engine does not respond")),
     }
 }
 
@@ -77,21 +77,21 @@ fn add(troubles: &mut Vec<Trouble>, part: Part, error: &SandboxError) {
 }
 
 /// Checks whether the host has too little of something.
-fn resources(home: &Path, launcher: Option<u32>) -> Vec<Trouble> {
+fn resources(data_dir: &Path, launcher: Option<u32>) -> Vec<Trouble> {
     let descriptors = free_descriptors().into_iter().chain(launcher.and_then(free_descriptors_of));
     let descriptors = descriptors.min().filter(|free| *free < LEAST_DESCRIPTORS);
     let processes = free_processes().filter(|free| *free < LEAST_PROCESSES);
     let descriptors =
         descriptors.map(|free| Trouble::fatal(Part::Descriptors, format!("only {free} descriptors are left")));
     let processes = processes.map(|free| Trouble::fatal(Part::Processes, format!("only {free} processes are left")));
-    storage(home).into_iter().chain(descriptors).chain(processes).collect()
+    storage(data_dir).into_iter().chain(descriptors).chain(processes).collect()
 }
 
 /// Checks the file system of the data directory.
-pub(crate) fn storage(home: &Path) -> Option<Trouble> {
+pub(crate) fn storage(data_dir: &Path) -> Option<Trouble> {
     // A missing directory is found by the check of the files.
-    let found = statvfs(home).ok()?;
-    let path = home.display();
+    let found = statvfs(data_dir).ok()?;
+    let path = data_dir.display();
     let problem = if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
         format!("the file system of {path} takes no writes")
     } else if found.f_bavail.saturating_mul(found.f_frsize) < LEAST_ROOM {
@@ -134,7 +134,7 @@ fn free_processes() -> Option<u64> {
 
 /// Makes a snapshot and a sandbox from it, as a deploy and an invocation do, and removes both. After a success it is
 /// not repeated for [`FRESH`], because any client may ask for it.
-async fn trial(core: &Arc<Core>) -> Result<(), SandboxError> {
+async fn trial(core: &Arc<EngineCore>) -> Result<(), SandboxError> {
     let mut last = core.last_trial.lock().await;
     if last.is_some_and(|last| last.elapsed() < FRESH) {
         return Ok(());

@@ -3,12 +3,13 @@
 mod cgroup;
 mod container;
 mod copy;
+mod data_dir_root;
 mod diagnose;
 mod engine;
 mod environment;
 mod fault;
+mod file_stamps;
 mod health;
-mod home;
 mod host;
 mod launcher;
 mod message;
@@ -20,7 +21,6 @@ mod sandbox;
 mod sandbox_io;
 mod server;
 mod snapshot;
-mod stamp;
 mod wire;
 
 pub use container::{ContainerEngine, ContainerOptions};
@@ -28,8 +28,8 @@ pub use diagnose::{Finding, FindingStatus, diagnose, diagnose_containers, is_in_
 pub use engine::Engine;
 pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 #[doc(hidden)]
-pub use launcher::wall::Wall;
-pub use launcher::{launcher_main, run_launcher_if_asked, serve_template};
-pub use options::{Confinement, EngineOptions, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
+pub use launcher::isolation_layer::IsolationLayer;
+pub use launcher::{launcher_main, run_launcher_if_asked, run_template};
+pub use options::{EngineOptions, Isolation, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
 /// For the program that embeds the engine, because no other crate depends on `engine-sys`.
 pub use workers_engine_sys::{give_memory_back, trim_memory};

@@ -2,14 +2,14 @@
 //! are sent along with some messages.
 //!
 //! ```text
-//! server --ToLauncher--> launcher     make a sandbox; its channel travels along
+//! server --ToLauncher--> launcher     make a sandbox; its channel is attached
 //! server <-FromLauncher- launcher     its pidfd; later, that it is gone and what it used
-//! server --ToLauncher--> launcher     put a copy of a booted node into it
-//! server <-FromLauncher- launcher     it is made; it has ended
+//! server --ToLauncher--> launcher     fork a template; the child joins the sandbox
+//! server <-FromLauncher- launcher     there is no template; the child has ended
 //! launcher -ToTemplate-> template     fork, and join a sandbox
-//! launcher <FromTemplate- template    booted; the copy's pidfd
-//! server <--FromCopy---- copy         it is behind the sandbox's walls
-//! server -NodeProgram--> copy         run this
+//! launcher <FromTemplate- template    booted; the child's pidfd
+//! server <--FromChild--- child        it is parked in the sandbox
+//! server -NodeProgram--> child        run this
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
 //! server ---ToInit-----> init         run, kill, write, make sockets
 //! server <--FromInit---- init         ready, started, exited, written; sockets
@@ -20,27 +20,27 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
-use workers_engine_sys::Ended;
+use workers_engine_sys::ReapedChild;
 
-use crate::cgroup::{CgroupPlan, Figures};
+use crate::cgroup::{CgroupPlan, CgroupStats};
 use crate::fault::{kind_of_number, number_of};
-use crate::launcher::told::Namespaces;
-use crate::launcher::wall::Wall;
+use crate::launcher::isolation_layer::IsolationLayer;
+use crate::launcher::proc_self::NamespaceIds;
 
 /// The first message to a launcher.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Configuration {
-    /// How sandboxes are walled in; `None` for no walls at all.
-    pub(crate) walls: Option<Walls>,
+    /// How sandboxes are isolated; `None` for no isolation at all.
+    pub(crate) isolation: Option<IsolationSetup>,
     /// The path of the node program on the host.
     pub(crate) node: String,
-    /// What an earlier launcher of this server has found. This launcher must find at least as much.
-    pub(crate) least: Option<Found>,
+    /// The features that an earlier launcher of this server has found. This launcher must find them, too.
+    pub(crate) required: Option<HostFeatures>,
 }
 
-/// The parts of a confined sandbox.
+/// What the isolation of sandboxes is made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Walls {
+pub(crate) struct IsolationSetup {
     /// Where sandboxes' cgroups are made.
     pub(crate) cgroups: CgroupPlan,
     /// The read-only root.
@@ -49,8 +49,8 @@ pub(crate) struct Walls {
     pub(crate) first_uid: u32,
     /// Whether the operator allows all sandboxes to share the server's user id, if the server is not root.
     pub(crate) may_share_uids: bool,
-    /// A wall that is left out, to test that a sandbox without it does not start.
-    pub(crate) omitted: Option<Wall>,
+    /// A layer of the isolation that is left out, to test that a sandbox without it does not start.
+    pub(crate) omitted: Option<IsolationLayer>,
     /// The files of templates; `None` when there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
     /// The directories of containers, for a launcher that makes containers and nothing else.
@@ -103,16 +103,16 @@ pub(crate) struct TemplateSetup {
     /// The module that the script loads, with work to do ahead of programs.
     pub(crate) module: String,
     /// The limits on templates, not counting the spare one; `None` for one template that serves all contents.
-    pub(crate) room: Option<TemplateRoom>,
+    pub(crate) budget: Option<TemplateBudget>,
     /// After how many forks a template is replaced.
-    pub(crate) forks: u32,
+    pub(crate) max_forks: u32,
 }
 
 /// The limits on templates. The least recently used template is ended first.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct TemplateRoom {
+pub(crate) struct TemplateBudget {
     /// The most templates.
-    pub(crate) most: u32,
+    pub(crate) max_templates: u32,
     /// The memory of all templates together, in bytes.
     pub(crate) memory_bytes: u64,
 }
@@ -124,10 +124,10 @@ pub(crate) enum ToLauncher {
     Configure(Box<Configuration>),
     /// Make a sandbox. The init's end of its channel is attached.
     Create(CreateSandbox),
-    /// Put a copy of a booted node into a sandbox. The copy's end of its channel is attached.
-    Fork(Fork),
-    /// Kill such a copy and its process group.
-    KillFork(CommandName),
+    /// Fork a template; the child joins a sandbox. The child's end of its channel is attached.
+    ForkChild(ForkChild),
+    /// Kill such a child and its process group.
+    KillChild(CommandName),
     /// The server no longer waits for the end of a sandbox that was killed. Report which of its processes do not end,
     /// and go on killing it.
     SetAside {
@@ -151,23 +151,23 @@ pub(crate) struct CommandName {
     pub(crate) command: u32,
 }
 
-/// A copy of a booted node for a sandbox, in which it waits for its program.
+/// An order to fork a template. The child is parked in a sandbox: it joins the sandbox and waits for its program.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Fork {
+pub(crate) struct ForkChild {
     /// Its name in further messages.
     pub(crate) name: CommandName,
-    /// The content whose template is copied: the one that the sandbox was made from.
+    /// The content whose template is forked: the one that the sandbox was made from.
     pub(crate) content: String,
-    /// Whether to wait for a template that is booting. Otherwise only a template that has booted is copied.
-    pub(crate) waits: bool,
+    /// Whether to wait for a template that is booting. Otherwise only a template that has booted is forked.
+    pub(crate) waits_for_boot: bool,
 }
 
-/// Messages from a copy of a booted node to the server.
+/// Messages from a child of a template to the server.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum FromCopy {
-    /// It is behind the sandbox's walls and waits for its program.
-    Seated,
-    /// A step on the way there failed.
+pub(crate) enum FromChild {
+    /// It has joined the sandbox with all its isolation, and waits for its program.
+    Parked,
+    /// It could not join the sandbox.
     Failed {
         /// The step, and the reason.
         message: String,
@@ -183,7 +183,7 @@ pub(crate) struct CreateSandbox {
     pub(crate) name: String,
     /// The directory on the host with the files to start from; for a container that of its snapshot, or empty.
     pub(crate) lower: String,
-    /// For a sandbox without walls: the directory to run in.
+    /// For a sandbox without isolation: the directory to run in.
     pub(crate) directory: String,
     /// The limit of memory, in bytes.
     pub(crate) memory_bytes: u64,
@@ -196,9 +196,9 @@ pub(crate) struct CreateSandbox {
 /// Messages from the launcher to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromLauncher {
-    /// The launcher is configured. With walls, the listener of the seccomp filter is attached, for the launcher and all
-    /// that it makes.
-    Configured(Found),
+    /// The launcher is configured. With isolation, the listener of the seccomp filter is attached, for the launcher and
+    /// all that it makes.
+    Configured(HostFeatures),
     /// The launcher could not be configured, with the reason.
     ConfigurationFailed(String),
     /// The init runs. Its pidfd is attached.
@@ -211,16 +211,16 @@ pub(crate) enum FromLauncher {
         /// Whether one has booted.
         are_ready: bool,
     },
-    /// There is no booted node to copy: the sandbox has to start one.
+    /// There is no template to fork: the sandbox has to start its own node.
     NotForked(CommandName),
-    /// The copy has ended, and its process group was killed.
-    ForkEnded {
+    /// The child has ended, and its process group was killed.
+    ChildEnded {
         /// The sandbox.
         sandbox: String,
         /// How it ended.
         exited: Exited,
         /// What the sandbox has used so far.
-        figures: Figures,
+        stats: CgroupStats,
     },
     /// The sandbox could not be made.
     CreateFailed {
@@ -229,12 +229,12 @@ pub(crate) enum FromLauncher {
         /// The reason.
         failure: Failure,
     },
-    /// What still runs of a sandbox that the server no longer waits for.
-    StillThere {
+    /// The sandbox was set aside. What still runs of it:
+    SetAside {
         /// The sandbox.
         name: String,
         /// Its processes, with name, state and the kernel function that each waits in.
-        remains: String,
+        processes: String,
     },
     /// The response to [`ToLauncher::Ping`].
     Pong(u64),
@@ -243,24 +243,24 @@ pub(crate) enum FromLauncher {
         /// The sandbox.
         name: String,
         /// What it used.
-        figures: Figures,
+        stats: CgroupStats,
     },
 }
 
-/// The launcher's data that a template needs, too.
+/// What the launcher knows about its configuration and its host. Templates get a copy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Surroundings {
+pub(crate) struct LauncherContext {
     /// The server's configuration.
     pub(crate) configuration: Configuration,
     /// What the host lets a launcher do.
-    pub(crate) found: Found,
+    pub(crate) features: HostFeatures,
     /// The launcher's own namespaces; a sandbox must not be in any of them.
-    pub(crate) host: Namespaces,
+    pub(crate) host: NamespaceIds,
 }
 
 /// What the host lets a launcher do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Found {
+pub(crate) struct HostFeatures {
     /// Whether each sandbox has user ids of its own.
     pub(crate) own_uids: bool,
     /// Whether the working directory is an overlay; otherwise files are copied.
@@ -269,9 +269,9 @@ pub(crate) struct Found {
     pub(crate) own_devices: bool,
 }
 
-impl Found {
-    /// Returns whether everything is there that an earlier launcher found.
-    pub(crate) const fn is_as_good_as(self, earlier: Self) -> bool {
+impl HostFeatures {
+    /// Returns whether it has every feature that an earlier launcher found.
+    pub(crate) const fn includes(self, earlier: Self) -> bool {
         (self.own_uids || !earlier.own_uids)
             && (self.overlays || !earlier.overlays)
             && (self.own_devices || !earlier.own_devices)
@@ -282,8 +282,8 @@ impl Found {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToTemplate {
     /// The first message.
-    Configure(Box<Surroundings>),
-    /// Fork, and join a sandbox. The pidfd of the sandbox's init, the copy's end of its channel, and the files through
+    Configure(Box<LauncherContext>),
+    /// Fork, and join a sandbox. The pidfd of the sandbox's init, the child's end of its channel, and the files through
     /// which the sandbox's cgroups are joined are attached.
     Fork,
 }
@@ -293,19 +293,19 @@ pub(crate) enum ToTemplate {
 pub(crate) enum FromTemplate {
     /// It has booted.
     Ready,
-    /// The copy runs, as a child of the launcher. Its pidfd is attached.
+    /// The child runs, as a child of the launcher. Its pidfd is attached.
     Forked {
         /// Its id in the launcher's pid namespace.
         pid: i32,
     },
-    /// There is no copy: the kernel refused it, or the sandbox is gone.
+    /// There is no child: the kernel refused it, or the sandbox is gone.
     NotForked {
         /// The reason.
         message: String,
     },
 }
 
-/// The message from the server to a copy of a booted node: the program to run, in the form in which the template's
+/// The message from the server to a child of a template: the program to run, in the form in which the template's
 /// script gets it. Standard output and standard error are attached.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {
@@ -434,7 +434,7 @@ pub(crate) struct RunCommand {
 /// Messages from a sandbox's init to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromInit {
-    /// The walls stand. The working directory is attached.
+    /// The isolation is set up. The working directory is attached.
     Ready,
     /// A step of setting up failed.
     SetupFailed(Failure),
@@ -477,23 +477,23 @@ pub(crate) struct Exited {
     /// The largest resident size of one of them, in bytes.
     pub(crate) max_resident_bytes: u64,
     /// Whether [`ToInit::Kill`] came before.
-    pub(crate) asked: bool,
+    pub(crate) kill_requested: bool,
 }
 
 impl Exited {
-    /// Makes the record of a command that was killed and of which there are no figures.
-    pub(crate) const fn killed(command: u32, asked: bool) -> Self {
-        Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, asked }
+    /// Makes the record of a command that was killed and of which nothing was measured.
+    pub(crate) const fn killed(command: u32, kill_requested: bool) -> Self {
+        Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, kill_requested }
     }
 
     /// Makes the record from what the kernel reports about the command's process.
-    pub(crate) fn new(command: u32, ended: Ended, asked: bool) -> Self {
+    pub(crate) fn new(command: u32, ended: ReapedChild, kill_requested: bool) -> Self {
         Self {
             command,
             status: ended.status,
             cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
             max_resident_bytes: ended.max_resident_bytes,
-            asked,
+            kill_requested,
         }
     }
 }

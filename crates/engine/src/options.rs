@@ -10,7 +10,7 @@ use workers_domain::ports::{
     Clock, NetworkObserver, NoNetworkObserver, NoSandboxObserver, SandboxObserver, SystemClock,
 };
 
-use crate::launcher::wall::Wall;
+use crate::launcher::isolation_layer::IsolationLayer;
 
 /// The options of the engine. Make them with [`EngineOptions::new`] and change what differs.
 #[derive(Clone)]
@@ -22,17 +22,17 @@ pub struct EngineOptions {
     pub node: PathBuf,
     /// Whether a copy of node is kept in the data directory (110 MiB), which the kernel maps in fewer, larger pages.
     pub copy_node: bool,
-    /// The program that is `/bin/sh` in sandboxes that are walled in: the host's own. It is copied there with its
+    /// The program that is `/bin/sh` in sandboxes that are isolated: the host's own. It is copied there with its
     /// libraries. If it cannot be read, or with `None`, there is no shell.
     pub shell: Option<PathBuf>,
-    /// How sandboxes are walled in.
-    pub confinement: Confinement,
+    /// How sandboxes are isolated.
+    pub isolation: Isolation,
     /// The program that makes the sandboxes.
     pub launcher: LauncherProgram,
     /// The cgroup below which sandboxes' cgroups are made, as a path below the hierarchy's root; `None` for the cgroup
     /// of this process.
     pub cgroup_parent: Option<PathBuf>,
-    /// Booted nodes that commands are forked from.
+    /// The templates: booted nodes that commands are forked from.
     pub templates: Templates,
     /// After how many forks a template is replaced, so that it does not accumulate memory.
     pub template_forks: u32,
@@ -47,9 +47,10 @@ pub struct EngineOptions {
     /// Whether sandboxes may share the server's user id if the server is not root. Then all of them share the kernel's
     /// limits per user. Without this option the engine does not start there.
     pub allow_shared_user_id: bool,
-    /// A wall that is left out, to test that a sandbox without it refuses to run anything. Release builds ignore it.
+    /// A layer of the isolation that is left out, to test that a sandbox without it refuses to run anything. Release
+    /// builds ignore it.
     #[doc(hidden)]
-    pub omitted_wall: Option<Wall>,
+    pub omitted_layer: Option<IsolationLayer>,
 }
 
 /// Options for the network of all sandboxes; they apply whatever the policy of each sandbox allows.
@@ -79,24 +80,25 @@ impl fmt::Debug for NetworkOptions {
     }
 }
 
-/// How sandboxes are walled in.
+/// How sandboxes are isolated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Confinement {
-    /// By every layer. A layer that cannot be set up is an error.
+pub enum Isolation {
+    /// Every layer. A layer that cannot be set up is an error.
     #[default]
     Full,
-    /// Only by a directory, a deadline and some resource limits: a worker can do everything that the server's user can.
+    /// Only a directory, a deadline and some resource limits: a worker can do everything that the server's user can.
     /// For hosts without namespaces, and for trusted code.
-    Unconfined,
+    None,
 }
 
-/// Booted nodes that sandboxes are forked from, so that a command `node <script>` does not wait for node to start.
+/// Templates: booted nodes that commands are forked from, so that a command `node <script>` does not wait for node to
+/// start.
 ///
-/// All forks of one template have the same address space layout: a program that finds out the layout of one fork has
-/// that of all. `docs/security.md` describes the consequences.
+/// All children of one template have the same address space layout: a program that finds out the layout of one child
+/// has that of all. `docs/security.md` describes the consequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Templates {
-    /// None: every command starts its own node, and no sandbox is made in advance.
+    /// None: every command starts its own node, and the warm pool stays empty.
     None,
     /// One for each content of a snapshot, and so for each worker.
     PerContent {
@@ -142,7 +144,7 @@ pub enum LauncherProgram {
 }
 
 impl EngineOptions {
-    /// Returns the usual options: all walls, and this program as its own launcher.
+    /// Returns the usual options: full isolation, and this program as its own launcher.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, node: impl Into<PathBuf>) -> Self {
         Self {
@@ -150,7 +152,7 @@ impl EngineOptions {
             node: node.into(),
             copy_node: true,
             shell: Some("/bin/sh".into()),
-            confinement: Confinement::Full,
+            isolation: Isolation::Full,
             launcher: LauncherProgram::CurrentExe,
             cgroup_parent: None,
             templates: Templates::default(),
@@ -160,7 +162,7 @@ impl EngineOptions {
             clock: Arc::new(SystemClock),
             observer: Arc::new(NoSandboxObserver),
             allow_shared_user_id: false,
-            omitted_wall: None,
+            omitted_layer: None,
         }
     }
 }
@@ -172,7 +174,7 @@ impl fmt::Debug for EngineOptions {
             .field("data_dir", &self.data_dir)
             .field("node", &self.node)
             .field("shell", &self.shell)
-            .field("confinement", &self.confinement)
+            .field("isolation", &self.isolation)
             .field("launcher", &self.launcher)
             .field("cgroup_parent", &self.cgroup_parent)
             .field("templates", &self.templates)

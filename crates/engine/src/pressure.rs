@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cgroup::Figures;
+use crate::cgroup::CgroupStats;
 
 /// The kernel's file with these times. Some kernels lack it, or have it only with a boot option.
 const FILE: &str = "/proc/pressure/memory";
@@ -32,19 +32,19 @@ impl MemoryWatch {
     /// Returns whether a program was stalled because the host, or a group around all sandboxes, lacked memory:
     /// processes have waited for memory at least half of the time, and the program neither used the processors for as
     /// long nor reached its own limit.
-    pub(crate) fn has_lacked_memory(&self, figures: Figures, limit: u64) -> bool {
+    pub(crate) fn has_lacked_memory(&self, stats: CgroupStats, limit: u64) -> bool {
         let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(((began, before), now)) = began.zip(stalled()) else { return false };
         let time = began.elapsed();
-        time >= SHORTEST && stood_still(time, now.saturating_sub(before), figures, limit)
+        time >= SHORTEST && stood_still(time, now.saturating_sub(before), stats, limit)
     }
 }
 
-fn stood_still(time: Duration, stalled: Duration, figures: Figures, limit: u64) -> bool {
-    let cpu = figures.cpu_micros.map(Duration::from_micros);
+fn stood_still(time: Duration, stalled: Duration, stats: CgroupStats, limit: u64) -> bool {
+    let cpu = stats.cpu_micros.map(Duration::from_micros);
     let has_worked = cpu.is_none_or(|cpu| cpu >= time / 2);
     // A group can run out of memory a little below its limit.
-    let has_reached_limit = figures.max_memory_bytes.is_none_or(|peak| peak >= limit - limit / 16);
+    let has_reached_limit = stats.max_memory_bytes.is_none_or(|peak| peak >= limit - limit / 16);
     stalled >= time / 2 && !has_worked && !has_reached_limit
 }
 
@@ -78,16 +78,16 @@ mod tests {
     #[test]
     fn a_program_that_worked_or_used_up_what_was_its_own_did_not_stand_still_for_want_of_memory() {
         let (time, limit) = (Duration::from_secs(30), 256 << 20);
-        let figures = |seconds: u64, peak| Figures {
+        let stats = |seconds: u64, peak| CgroupStats {
             cpu_micros: Some(seconds * 1_000_000),
             max_memory_bytes: Some(peak),
-            ..Figures::default()
+            ..CgroupStats::default()
         };
-        let stood_still = |stalled, figures| stood_still(time, Duration::from_secs(stalled), figures, limit);
-        assert!(stood_still(25, figures(3, 40 << 20)));
-        assert!(!stood_still(5, figures(3, 40 << 20)), "memory was hardly short");
-        assert!(!stood_still(25, figures(29, 40 << 20)), "it has worked");
-        assert!(!stood_still(25, figures(3, limit)), "its own limit was reached");
-        assert!(!stood_still(25, Figures::default()), "nothing is known of it");
+        let stood_still = |stalled, stats| stood_still(time, Duration::from_secs(stalled), stats, limit);
+        assert!(stood_still(25, stats(3, 40 << 20)));
+        assert!(!stood_still(5, stats(3, 40 << 20)), "memory was hardly short");
+        assert!(!stood_still(25, stats(29, 40 << 20)), "it has worked");
+        assert!(!stood_still(25, stats(3, limit)), "its own limit was reached");
+        assert!(!stood_still(25, CgroupStats::default()), "nothing is known of it");
     }
 }

@@ -65,8 +65,8 @@ impl Program {
         Ok(match self {
             Self::Node => vec![node()],
             Self::Bwrap => {
-                let walls = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"];
-                [words(&walls), words(&["--dev", "/dev", "--proc", "/proc"]), vec![node()]].concat()
+                let isolation = ["bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"];
+                [words(&isolation), words(&["--dev", "/dev", "--proc", "/proc"]), vec![node()]].concat()
             }
             // Deno gets no permissions, and `--no-prompt` keeps it from asking for them.
             Self::Deno => {

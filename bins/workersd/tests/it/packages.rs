@@ -1,4 +1,4 @@
-//! Bundles work behind the walls, too: with packages in them, and with a module that runs itself.
+//! Bundles work in isolated sandboxes, too: with packages in them, and with a module that runs itself.
 
 use serde_json::{Value, json};
 

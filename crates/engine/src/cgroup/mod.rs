@@ -5,9 +5,9 @@
 //! groups, and does not depend on the server.
 
 pub(crate) mod discover;
-mod figures;
 mod files;
 mod limits;
+mod stats;
 mod v1;
 mod v2;
 
@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use figures::Figures;
 use files::{at, make_directory};
 pub(crate) use limits::{GroupLimits, Share};
+pub(crate) use stats::CgroupStats;
 
 /// The directories in which the groups of sandboxes are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,10 +148,10 @@ impl Group {
     }
 
     /// Returns what its processes have used.
-    pub(crate) fn figures(&self) -> Figures {
+    pub(crate) fn stats(&self) -> CgroupStats {
         match &self.plan {
-            CgroupPlan::V1 { memory, pids, cpuacct, .. } => v1::figures(memory, pids, cpuacct.as_deref()),
-            CgroupPlan::V2 { base } => v2::figures(base),
+            CgroupPlan::V1 { memory, pids, cpuacct, .. } => v1::stats(memory, pids, cpuacct.as_deref()),
+            CgroupPlan::V2 { base } => v2::stats(base),
         }
     }
 

@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use workers_engine_sys::notify_on_memory_exhaustion;
 
-use super::figures::Figures;
 use super::files::{at, keyed_number, lacked_processes, make_directory, number, write};
 use super::limits::{GroupLimits, Share};
+use super::stats::CgroupStats;
 
 /// The limit of the kernel's memory for sockets. The kernel counts it separately from other memory, and only where it
 /// is limited.
@@ -144,10 +144,10 @@ pub(super) fn has_reached_memory(memory: &Path) -> bool {
 }
 
 /// Returns what a group's processes have used.
-pub(super) fn figures(memory: &Path, pids: &Path, cpuacct: Option<&Path>) -> Figures {
+pub(super) fn stats(memory: &Path, pids: &Path, cpuacct: Option<&Path>) -> CgroupStats {
     let is_killed = keyed_number(&memory.join("memory.oom_control"), "oom_kill").is_some_and(|kills| kills > 0);
     let is_own = is_killed && has_reached_memory(memory);
-    Figures {
+    CgroupStats {
         cpu_micros: cpuacct.and_then(|base| number(&base.join("cpuacct.usage"))).map(|nanos| nanos / 1000),
         max_memory_bytes: number(&memory.join("memory.max_usage_in_bytes")),
         out_of_memory: is_own,

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::figures::Figures;
 use super::files::{keyed_number, lacked_processes, number, write};
 use super::limits::{GroupLimits, Share};
+use super::stats::CgroupStats;
 
 /// Sets the limits of a group.
 pub(super) fn set_limits(group: &Path, limits: GroupLimits) -> io::Result<()> {
@@ -35,10 +35,10 @@ pub(super) fn has_reached_memory(group: &Path) -> bool {
 }
 
 /// Returns what a group's processes have used.
-pub(super) fn figures(group: &Path) -> Figures {
+pub(super) fn stats(group: &Path) -> CgroupStats {
     let is_killed = keyed_number(&group.join("memory.events"), "oom_kill").is_some_and(|kills| kills > 0);
     let is_own = is_killed && has_reached_memory(group);
-    Figures {
+    CgroupStats {
         cpu_micros: keyed_number(&group.join("cpu.stat"), "usage_usec"),
         // Kernels before 5.19 do not record the peak.
         max_memory_bytes: number(&group.join("memory.peak")),
@@ -89,15 +89,15 @@ mod tests {
             ("memory.events", "low 0\nmax 3\noom 1\noom_kill 2\noom_group_kill 1\n"),
         ]);
         let expected =
-            Figures { cpu_micros: Some(1500), max_memory_bytes: Some(4096), out_of_memory: true, starved: false };
-        assert_eq!(figures(tree.path()), expected);
+            CgroupStats { cpu_micros: Some(1500), max_memory_bytes: Some(4096), out_of_memory: true, starved: false };
+        assert_eq!(stats(tree.path()), expected);
     }
 
     #[test]
     fn a_kill_for_memory_that_a_group_above_lacked_is_not_the_groups_own() {
         let events = ("memory.events", "oom 1\noom_kill 1\n");
         let tree = tree(&[events, ("memory.events.local", "oom 0\noom_kill 1\n")]);
-        let found = figures(tree.path());
+        let found = stats(tree.path());
         assert!(found.starved && !found.out_of_memory, "{found:?}");
     }
 
@@ -105,9 +105,9 @@ mod tests {
     fn a_group_lacked_processes_when_it_was_refused_some_below_its_own_limit() {
         for (peak, expected) in [("5\n", true), ("100\n", false)] {
             let tree = tree(&[("pids.events", "max 3\n"), ("pids.peak", peak), ("pids.max", "100\n")]);
-            assert_eq!(figures(tree.path()).starved, expected);
+            assert_eq!(stats(tree.path()).starved, expected);
         }
         let tree = tree(&[("pids.events", "max 0\n"), ("pids.peak", "5\n"), ("pids.max", "100\n")]);
-        assert!(!figures(tree.path()).starved);
+        assert!(!stats(tree.path()).starved);
     }
 }

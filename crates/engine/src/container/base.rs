@@ -7,8 +7,8 @@ use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use super::{FIRST_ID, HOME, NODE, OPAQUE};
+use crate::data_dir_root::remove;
 use crate::fault::named;
-use crate::home::remove;
 use crate::launcher::user::ORDINARY;
 use crate::message::ContainerSetup;
 

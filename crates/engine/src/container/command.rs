@@ -20,7 +20,7 @@ use crate::fault::refused;
 use crate::message::{Exited, InContainer, RunCommand, ToInit, Tool};
 use crate::sandbox::command::{BRIEF, not_started};
 use crate::sandbox::output::{Output, output};
-use crate::sandbox::running::{CommandNews, Running, stopped};
+use crate::sandbox::processes::{ProcessEvent, SandboxProcesses, stopped};
 use crate::sandbox_io::{OnSandboxThread, SandboxFd, SandboxIo, Watched};
 
 const SIGKILL: i32 = 9;
@@ -29,7 +29,7 @@ const SIGKILL: i32 = 9;
 #[derive(Debug)]
 pub(super) struct LocalContainerCommand {
     number: u32,
-    running: Arc<Running>,
+    processes: Arc<SandboxProcesses>,
     outputs: [Output; 2],
     end: End,
     is_tool: bool,
@@ -37,9 +37,9 @@ pub(super) struct LocalContainerCommand {
 
 #[derive(Debug)]
 enum End {
-    Awaited(mpsc::Receiver<CommandNews>),
+    Awaited(mpsc::Receiver<ProcessEvent>),
     Known(Option<Exited>),
-    Told,
+    Reported,
 }
 
 /// The command to start.
@@ -53,13 +53,13 @@ pub(super) struct Start {
 
 /// Starts a command.
 pub(super) async fn start(
-    running: Arc<Running>,
+    processes: Arc<SandboxProcesses>,
     number: u32,
     start: Start,
 ) -> Result<LocalContainerCommand, SandboxError> {
     let failed = |error: io::Error| refused("a command's outputs", &error);
-    let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
-    let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
+    let (stdout, stdout_end) = output(processes.io(), LogStream::Stdout).map_err(failed)?;
+    let (stderr, stderr_end) = output(processes.io(), LogStream::Stderr).map_err(failed)?;
     let Start { spec, tool, input } = start;
     let directory = spec.directory.clone();
     let is_tool = tool.is_some();
@@ -71,29 +71,35 @@ pub(super) async fn start(
         env: spec.env,
         container: Some(container),
     };
-    let mut news = running.open_route(number);
+    let mut events = processes.open_route(number);
     let descriptors: Vec<OwnedFd> = input.into_iter().chain([stdout_end, stderr_end]).collect();
-    running.tell(&ToInit::Run(run), &descriptors).await?;
+    processes.send(&ToInit::Run(run), &descriptors).await?;
     drop(descriptors);
-    match news.recv().await {
-        Some(CommandNews::Started) => {
-            tokio::spawn(make_way_when_long(Arc::downgrade(&running), number).in_current_span());
-            Ok(LocalContainerCommand { number, running, outputs: [stdout, stderr], end: End::Awaited(news), is_tool })
+    match events.recv().await {
+        Some(ProcessEvent::Started) => {
+            tokio::spawn(lower_share_when_long(Arc::downgrade(&processes), number).in_current_span());
+            Ok(LocalContainerCommand {
+                number,
+                processes,
+                outputs: [stdout, stderr],
+                end: End::Awaited(events),
+                is_tool,
+            })
         }
-        Some(CommandNews::StartFailed { errno, in_directory }) => {
-            running.close_route(number);
+        Some(ProcessEvent::StartFailed { errno, in_directory }) => {
+            processes.close_route(number);
             Err(if in_directory { not_entered(directory, errno) } else { not_started(&spec.program, errno) })
         }
-        Some(CommandNews::Exited(_)) | None => Err(stopped()),
+        Some(ProcessEvent::Exited(_)) | None => Err(stopped()),
     }
 }
 
 /// Gives the container a smaller share of the processors if the command still runs after [`BRIEF`], so that short work
 /// goes first.
-async fn make_way_when_long(running: Weak<Running>, number: u32) {
+async fn lower_share_when_long(processes: Weak<SandboxProcesses>, number: u32) {
     tokio::time::sleep(BRIEF).await;
-    if let Some(running) = running.upgrade().filter(|running| running.has_route(number)) {
-        running.take_share(Share::Eighth);
+    if let Some(processes) = processes.upgrade().filter(|processes| processes.has_route(number)) {
+        processes.take_share(Share::Eighth);
     }
 }
 
@@ -109,16 +115,16 @@ impl Drop for LocalContainerCommand {
         match self.end {
             // The result of the file operation is not used any more.
             End::Awaited(_) if self.is_tool => {
-                self.running.try_tell(&ToInit::Signal { command: self.number, signal: SIGKILL });
+                self.processes.try_send(&ToInit::Signal { command: self.number, signal: SIGKILL });
             }
             _ if self.is_tool => {}
             _ => {
                 for output in &mut self.outputs {
-                    output.drain(self.running.kept_outputs());
+                    output.drain(self.processes.drain_limit());
                 }
             }
         }
-        self.running.close_route(self.number);
+        self.processes.close_route(self.number);
     }
 }
 
@@ -131,12 +137,12 @@ impl ContainerCommand for LocalContainerCommand {
     async fn next_event(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
         loop {
             let [stdout, stderr] = &mut self.outputs;
-            let End::Awaited(news) = &mut self.end else { break };
+            let End::Awaited(events) = &mut self.end else { break };
             tokio::select! {
                 event = stdout.next() => return event.map(Some),
                 event = stderr.next() => return event.map(Some),
-                said = news.recv() => match said {
-                    Some(CommandNews::Exited(exited)) => self.end = End::Known(Some(exited)),
+                event = events.recv() => match event {
+                    Some(ProcessEvent::Exited(exited)) => self.end = End::Known(Some(exited)),
                     Some(_) => {}
                     None => self.end = End::Known(None),
                 },
@@ -147,10 +153,10 @@ impl ContainerCommand for LocalContainerCommand {
                 return Ok(Some(event));
             }
         }
-        match std::mem::replace(&mut self.end, End::Told) {
+        match std::mem::replace(&mut self.end, End::Reported) {
             End::Known(Some(exited)) => Ok(Some(CommandEvent::Exited(exit(exited)))),
             End::Known(None) => Err(stopped()),
-            End::Awaited(_) | End::Told => Ok(None),
+            End::Awaited(_) | End::Reported => Ok(None),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::command::{Input, LocalContainerCommand};
 use crate::message::Tool;
 
 /// How many bytes of a tool's error message are kept.
-const MOST_SAID: usize = 1024;
+const MOST_PRINTED: usize = 1024;
 
 /// Writes bytes to a tool's input and waits for its end.
 pub(super) async fn feed(
@@ -33,23 +33,23 @@ pub(super) async fn feed(
     ended
 }
 
-/// Waits for the end of a tool that prints nothing but error messages; `said` is what it has printed so far.
-pub(super) async fn finish(tool: &mut LocalContainerCommand, mut said: String) -> Result<(), SandboxError> {
+/// Waits for the end of a tool that prints nothing but error messages; `printed` is what it has printed so far.
+pub(super) async fn finish(tool: &mut LocalContainerCommand, mut printed: String) -> Result<(), SandboxError> {
     loop {
         match tool.next_event().await? {
-            Some(CommandEvent::Output { bytes, .. }) => listen(&mut said, &bytes),
-            Some(CommandEvent::Exited(exit)) => return outcome(exit.status, &said),
+            Some(CommandEvent::Output { bytes, .. }) => append(&mut printed, &bytes),
+            Some(CommandEvent::Exited(exit)) => return outcome(exit.status, &printed),
             None => return Ok(()),
         }
     }
 }
 
-fn listen(said: &mut String, bytes: &[u8]) {
-    let room = MOST_SAID.saturating_sub(said.len());
-    said.push_str(&String::from_utf8_lossy(bytes.get(..room.min(bytes.len())).unwrap_or_default()));
+fn append(printed: &mut String, bytes: &[u8]) {
+    let room = MOST_PRINTED.saturating_sub(printed.len());
+    printed.push_str(&String::from_utf8_lossy(bytes.get(..room.min(bytes.len())).unwrap_or_default()));
 }
 
-fn outcome(status: ExitStatus, said: &str) -> Result<(), SandboxError> {
+fn outcome(status: ExitStatus, printed: &str) -> Result<(), SandboxError> {
     let kind = match status {
         ExitStatus::Code(0) => return Ok(()),
         ExitStatus::Code(Tool::NOT_FOUND) => SandboxErrorKind::FileNotFound,
@@ -58,7 +58,7 @@ fn outcome(status: ExitStatus, said: &str) -> Result<(), SandboxError> {
             return Err(SandboxError::new(SandboxErrorKind::FileRefused, "the file operation was killed"));
         }
     };
-    Err(SandboxError::new(kind, said.trim()))
+    Err(SandboxError::new(kind, printed.trim()))
 }
 
 /// A file that is being read.
@@ -77,9 +77,9 @@ impl Reading {
                 Ok(Self { tool, first: Some(bytes), is_over: false })
             }
             Some(CommandEvent::Output { bytes, .. }) => {
-                let mut said = String::new();
-                listen(&mut said, &bytes);
-                finish(&mut tool, said).await?;
+                let mut printed = String::new();
+                append(&mut printed, &bytes);
+                finish(&mut tool, printed).await?;
                 Ok(Self { tool, first: None, is_over: true })
             }
             Some(CommandEvent::Exited(exit)) => {

@@ -14,8 +14,8 @@ use workers_domain::SnapshotId;
 use workers_domain::ports::Snapshot;
 use workers_private_files::{make_directory, replace_file};
 
+use crate::data_dir_root::{DataDirRoot, remove};
 use crate::fault::named;
-use crate::home::{Home, remove};
 
 /// The file with a snapshot's record. It is written last, so a snapshot without it is incomplete.
 const RECORD: &str = "image.json";
@@ -29,7 +29,7 @@ const RESERVE: u64 = 64 << 20;
 /// The snapshots of containers; each is a directory.
 #[derive(Debug)]
 pub(super) struct Images {
-    home: Home,
+    root: DataDirRoot,
     directory: PathBuf,
     /// How many containers run from each snapshot, and whether it was removed meanwhile.
     uses: Mutex<HashMap<String, Use>>,
@@ -72,14 +72,14 @@ impl Images {
                 tracing::warn!(error = %error, "what an earlier server left of a snapshot could not be removed");
             }
         }
-        let home = Home::of(&directory)?;
-        Ok(Arc::new(Self { home, directory, uses: Mutex::default() }))
+        let root = DataDirRoot::of(&directory)?;
+        Ok(Arc::new(Self { root, directory, uses: Mutex::default() }))
     }
 
     /// Checks that the directory is still the one that was opened: another directory has other snapshots than those
     /// that clients have ids of, and a missing directory does not mean that its snapshots are gone.
     fn check(&self) -> io::Result<()> {
-        self.home.check()
+        self.root.check()
     }
 
     /// Checks that there is room for the changes that a file system in memory holds, and for [`RESERVE`] in addition.

@@ -21,19 +21,19 @@ use super::freeze::{Owners, freeze};
 use super::images::{Images, Lease};
 use crate::fault::refused;
 use crate::message::{ToInit, Tool};
-use crate::sandbox::running::{Running, stopped};
-use crate::server::ground::Ground;
+use crate::sandbox::processes::{SandboxProcesses, stopped};
+use crate::server::shared_files::SharedFiles;
 
 /// A container on this host.
 #[derive(Debug)]
 pub(super) struct LocalContainer {
     id: SandboxId,
-    running: Arc<Running>,
+    processes: Arc<SandboxProcesses>,
     next_command: AtomicU32,
     images: Arc<Images>,
     /// The snapshot that it was made from; `None` for the bare system. Dropped when the container has ended.
     lease: Mutex<Option<Lease>>,
-    ground: Arc<Ground>,
+    shared_files: Arc<SharedFiles>,
     made_at: Instant,
 }
 
@@ -41,25 +41,25 @@ impl LocalContainer {
     /// Makes one; `made_at` is when its making began.
     pub(super) fn new(
         id: SandboxId,
-        running: Arc<Running>,
+        processes: Arc<SandboxProcesses>,
         images: Arc<Images>,
         lease: Option<Lease>,
-        ground: Arc<Ground>,
+        shared_files: Arc<SharedFiles>,
         made_at: Instant,
     ) -> Self {
-        Self { id, running, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease), ground, made_at }
+        Self { id, processes, next_command: AtomicU32::new(0), images, lease: Mutex::new(lease), shared_files, made_at }
     }
 
     async fn start(&self, start: Start) -> Result<LocalContainerCommand, SandboxError> {
-        if self.running.reason().is_some() {
+        if self.processes.reason().is_some() {
             return Err(stopped());
         }
         let number = self.next_command.fetch_add(1, Ordering::Relaxed);
-        match command::start(Arc::clone(&self.running), number, start).await {
+        match command::start(Arc::clone(&self.processes), number, start).await {
             // A missing program or directory may be missing from the files that the container was made of.
             Err(error)
                 if matches!(error.kind, SandboxErrorKind::CommandNotFound | SandboxErrorKind::FileNotFound)
-                    && self.ground.was_broken_since(self.made_at).await =>
+                    && self.shared_files.was_broken_since(self.made_at).await =>
             {
                 let message = format!("files that the container was made of were missing or have changed: {error}");
                 Err(SandboxError::new(SandboxErrorKind::StorageUnavailable, message))
@@ -76,8 +76,8 @@ impl LocalContainer {
 
     /// Checks that there is room for a snapshot.
     async fn check_room(&self) -> Result<(), SandboxError> {
-        let (images, changes) = (Arc::clone(&self.images), self.running.work().clone());
-        let checked = self.running.io().run(move |thread| images.check_room(changes.get(thread))).await;
+        let (images, changes) = (Arc::clone(&self.images), self.processes.work().clone());
+        let checked = self.processes.io().run(move |thread| images.check_room(changes.get(thread))).await;
         checked.flatten().map_err(|error| {
             let message = format!("there is no room for a snapshot: {error}");
             SandboxError { kind: SandboxErrorKind::StorageFull, message, source: Some(error.into()) }
@@ -105,12 +105,12 @@ impl Container for LocalContainer {
     }
 
     async fn signal(&self, command: u32, signal: i32) -> Result<(), SandboxError> {
-        self.running.tell(&ToInit::Signal { command, signal }, &[]).await
+        self.processes.send(&ToInit::Signal { command, signal }, &[]).await
     }
 
     async fn write_archive(&self, directory: &str, archive: &mut dyn ByteSource) -> Result<(), SandboxError> {
         let (theirs, ours) =
-            command::input(self.running.io()).map_err(|error| refused("a pipe into a container", &error))?;
+            command::input(self.processes.io()).map_err(|error| refused("a pipe into a container", &error))?;
         let tool = self.tool(Tool::Unpack { directory: directory.to_owned() }, Some(theirs)).await?;
         files::feed(tool, ours, archive).await
     }
@@ -126,26 +126,26 @@ impl Container for LocalContainer {
     }
 
     fn set_network(&self, policy: NetworkPolicy) {
-        self.running.change_network(policy);
+        self.processes.change_network(policy);
     }
 
     async fn usage(&self) -> ContainerUsage {
-        let (figures, network) = tokio::join!(self.running.figures(), self.running.network_transfer());
-        let cpu = figures.and_then(|figures| figures.cpu_micros).map(Duration::from_micros);
+        let (stats, network) = tokio::join!(self.processes.stats(), self.processes.network_transfer());
+        let cpu = stats.and_then(|stats| stats.cpu_micros).map(Duration::from_micros);
         ContainerUsage { cpu, network }
     }
 
     async fn snapshot(&self) -> Result<Snapshot, SandboxError> {
-        if self.running.reason().is_some() {
+        if self.processes.reason().is_some() {
             return Err(stopped());
         }
         self.check_room().await?;
-        let changes = self.running.freeze().await;
+        let changes = self.processes.freeze().await;
         let below = self.lease().as_ref().map(Lease::path);
         let images = Arc::clone(&self.images);
         let kept = match changes {
             Ok(changes) => {
-                let written = self.running.io().run_long(move |thread| {
+                let written = self.processes.io().run_long(move |thread| {
                     let target = images.begin()?;
                     let changes = changes.each_ref().map(|changes| changes.get(thread));
                     let kept = write(changes, below.as_deref(), &target).and_then(|size| images.keep(&target, size));
@@ -164,14 +164,14 @@ impl Container for LocalContainer {
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {
-        self.running.kill(KillReason::Asked);
-        self.running.wait().await;
+        self.processes.kill(KillReason::Asked);
+        self.processes.wait().await;
         drop(self.lease().take());
         Ok(())
     }
 
     async fn ended(&self) {
-        self.running.wait().await;
+        self.processes.wait().await;
     }
 }
 

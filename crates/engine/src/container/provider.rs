@@ -18,16 +18,16 @@ use super::images::Images;
 use super::local::LocalContainer;
 use super::{ID_RANGES, base, first_of_engine};
 use crate::cgroup::Share;
-use crate::engine::{GROUND_INTERVAL, is_about_the_ground};
+use crate::engine::{SHARED_FILES_INTERVAL, may_be_about_shared_files};
 use crate::fault::named;
 use crate::health::pulse;
-use crate::message::{Configuration, ContainerSetup, CreateSandbox, Walls};
+use crate::message::{Configuration, ContainerSetup, CreateSandbox, IsolationSetup};
 use crate::network;
 use crate::options::{LauncherProgram, NetworkOptions};
-use crate::sandbox::running::Running;
+use crate::sandbox::processes::SandboxProcesses;
 use crate::server::data_dir::DataDir;
-use crate::server::ground::{Found, Ground};
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
+use crate::server::shared_files::{RepairOutcome, SharedFiles};
 use crate::server::{blocking, runtime, unavailable};
 
 /// The options of the engine of containers. Make them with [`ContainerOptions::new`] and change what differs.
@@ -90,23 +90,23 @@ impl fmt::Debug for ContainerOptions {
 /// The engine of containers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ContainerEngine {
-    core: Arc<Core>,
+    core: Arc<ContainerCore>,
 }
 
 #[derive(Debug)]
-struct Core {
-    launcher: Arc<Launcher>,
+struct ContainerCore {
+    launcher: Arc<LauncherClient>,
     images: Arc<Images>,
-    ground: Arc<Ground>,
+    shared_files: Arc<SharedFiles>,
     /// The runtime that the engine was started on.
     runtime: Handle,
     _data_dir: DataDir,
 }
 
-impl Core {
+impl ContainerCore {
     /// Makes the files and directories that containers depend on again, if they are broken. Running containers go on.
-    async fn mend(&self) -> Result<(), SandboxError> {
-        if self.ground.mend().await? == Found::Mended {
+    async fn repair(&self) -> Result<(), SandboxError> {
+        if self.shared_files.repair().await? == RepairOutcome::Repaired {
             self.launcher.replace().await;
         }
         Ok(())
@@ -114,12 +114,12 @@ impl Core {
 }
 
 /// Checks regularly the files and directories that all containers depend on, as the engine of sandboxes does.
-async fn keep_ground(core: Weak<Core>) {
+async fn watch_shared_files(core: Weak<ContainerCore>) {
     loop {
-        tokio::time::sleep(GROUND_INTERVAL).await;
+        tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         // The next request for a container returns the error.
-        let _ = core.mend().await;
+        let _ = core.repair().await;
         core.launcher.watch().await;
     }
 }
@@ -150,7 +150,7 @@ impl ContainerEngine {
             DataDir::open_in_time(path, ID_RANGES, |data_dir| Images::open(data_dir.snapshots())).await?;
         let cgroups = data_dir.plan_cgroups(cgroup_parent).await?;
         let (root, directory, snapshots) = (data_dir.runtime(), data_dir.containers(), data_dir.snapshots());
-        let (home, cache, on) = (data_dir.home().clone(), data_dir.home().clone(), cgroups.clone());
+        let (data_dir_root, cache, on) = (data_dir.root().clone(), data_dir.root().clone(), cgroups.clone());
         let made = blocking("the system of containers cannot be made", move || {
             let node = node.canonicalize().map_err(|error| named(node.display(), error))?;
             let make_system = move || {
@@ -169,11 +169,11 @@ impl ContainerEngine {
                 }
                 make_system().map(|(_, trees)| trees)
             };
-            Ok(((runtime, made), Ground::new(home, &trees, Box::new(again), Some(on))?))
+            Ok(((runtime, made), SharedFiles::new(data_dir_root, &trees, Box::new(again), Some(on))?))
         });
-        let ((runtime, containers), ground) = made.await.map_err(|error| unavailable(error.message))?;
+        let ((runtime, containers), shared_files) = made.await.map_err(|error| unavailable(error.message))?;
         let node = runtime.node.to_string_lossy().into_owned();
-        let walls = Walls {
+        let isolation = IsolationSetup {
             cgroups,
             runtime,
             first_uid: first_of_engine(data_dir.id_range()),
@@ -182,16 +182,17 @@ impl ContainerEngine {
             templates: None,
             containers: Some(ContainerSetup { allow_shared_ids, ..containers }),
         };
-        let configuration = Configuration { walls: Some(walls), node, least: None };
+        let configuration = Configuration { isolation: Some(isolation), node, required: None };
         let network = network::EngineNetwork::with_meter(network)?;
-        let launcher = Launcher::start(launcher, configuration, lock, network, observer).await?;
-        let (ground, runtime) = (Arc::new(ground), Handle::current());
-        let engine = Self { core: Arc::new(Core { launcher, images, ground, runtime, _data_dir: data_dir }) };
+        let launcher = LauncherClient::start(launcher, configuration, lock, network, observer).await?;
+        let (shared_files, runtime) = (Arc::new(shared_files), Handle::current());
+        let engine =
+            Self { core: Arc::new(ContainerCore { launcher, images, shared_files, runtime, _data_dir: data_dir }) };
         if let Err(error) = engine.try_container().await {
             engine.shutdown().await;
             return Err(error);
         }
-        tokio::spawn(keep_ground(Arc::downgrade(&engine.core)));
+        tokio::spawn(watch_shared_files(Arc::downgrade(&engine.core)));
         if !engine.has_own_user_ids() {
             tracing::warn!(
                 "containers share one range of user ids: one of them can use up what the kernel counts by user"
@@ -206,7 +207,7 @@ impl ContainerEngine {
     ///
     /// When one of them does not respond within two seconds.
     pub async fn check(&self) -> Result<(), SandboxError> {
-        self.core.mend().await?;
+        self.core.repair().await?;
         pulse(&self.core.runtime, &self.core.launcher).await
     }
 
@@ -249,7 +250,7 @@ impl ContainerProvider for ContainerEngine {
                 Some(found.ok_or_else(missing)?)
             }
         };
-        let id = crate::sandbox::Core::new_sandbox_id();
+        let id = crate::sandbox::EngineCore::new_sandbox_id();
         let lower = lease.as_ref().map(|lease| lease.path().to_string_lossy().into_owned());
         let order = CreateSandbox {
             name: id.as_str().to_owned(),
@@ -259,23 +260,23 @@ impl ContainerProvider for ContainerEngine {
             processes: spec.processes,
             disk_bytes: spec.disk_bytes,
         };
-        let (mended, made_at) = (self.core.ground.times_mended(), Instant::now());
-        let running = match Running::launch(&self.core.launcher, order.clone()).await {
-            Err(error) if is_about_the_ground(error.kind) => {
-                self.core.mend().await?;
-                if self.core.ground.times_mended() == mended {
+        let (repairs, made_at) = (self.core.shared_files.repairs(), Instant::now());
+        let processes = match SandboxProcesses::launch(&self.core.launcher, order.clone()).await {
+            Err(error) if may_be_about_shared_files(error.kind) => {
+                self.core.repair().await?;
+                if self.core.shared_files.repairs() == repairs {
                     return Err(error);
                 }
-                Running::launch(&self.core.launcher, order).await?
+                SandboxProcesses::launch(&self.core.launcher, order).await?
             }
             launched => launched?,
         };
-        let running = Arc::new(running);
+        let processes = Arc::new(processes);
         // So that workers get the processors before containers.
-        running.take_share(Share::Quarter);
-        running.serve_network(&spec.network, self.core.launcher.network());
-        let ground = Arc::clone(&self.core.ground);
-        Ok(Box::new(LocalContainer::new(id, running, images, lease, ground, made_at)))
+        processes.take_share(Share::Quarter);
+        processes.enable_network(&spec.network, self.core.launcher.network());
+        let shared_files = Arc::clone(&self.core.shared_files);
+        Ok(Box::new(LocalContainer::new(id, processes, images, lease, shared_files, made_at)))
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

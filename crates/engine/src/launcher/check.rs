@@ -1,18 +1,18 @@
-//! Each process that is to run a user's code checks its own walls before it does, and exits if one is missing.
+//! Each process that is to run a user's code checks its own isolation before it does, and exits if a part is missing.
 //!
-//! We check in addition to putting up the walls, because a step may be left out by mistake, or may have had no effect.
-//! The checks use what the kernel reports about this process, not what we requested.
+//! We check in addition to setting the isolation up, because a step may be left out by mistake, or may have had no
+//! effect. The checks use what the kernel reports about this process, not what we requested.
 
 use std::io;
 use std::mem::MaybeUninit;
 
 use super::ids::INNER_ID;
-use super::told::{Namespaces, ROOM, Told, missing};
+use super::proc_self::{BUFFER_SIZE, NamespaceIds, ProcSelf, missing};
 use crate::cgroup::CgroupPlan;
 
 /// The ids and capabilities that a sandbox's processes must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
+pub(super) enum ExpectedPrivileges {
     /// One user without rights.
     Worker,
     /// Root of a container, with exactly these capabilities.
@@ -25,35 +25,43 @@ pub(super) enum Who {
 /// The number of filters: one of the launcher and one of the sandbox.
 const FILTERS: u64 = 2;
 
-/// Checks the walls of this process once they stand. No other process can take them down.
+/// Checks the isolation of this process once it is set up. No other process can undo it.
 ///
 /// # Errors
 ///
-/// With the first wall that is missing.
-pub(super) fn check_walls(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); ROOM];
+/// With the first part that is missing.
+pub(super) fn check_isolation(
+    proc_self: &ProcSelf,
+    host: &NamespaceIds,
+    privileges: ExpectedPrivileges,
+) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
     for name in ["uid_map", "gid_map"] {
-        check_map(name, told.text(name, &mut space)?)?;
+        check_map(name, proc_self.text(name, &mut space)?)?;
     }
-    check_own_walls(told, host, who)
+    check_own_isolation(proc_self, host, privileges)
 }
 
-/// Checks the walls that each process of a sandbox puts up itself: its ids, capabilities and filter, and that it is in
-/// the sandbox's namespaces and cgroups. For a process that joins a sandbox this is enough: the sandbox's first process
-/// has checked the maps of the user namespace with [`check_walls`].
+/// Checks the parts of the isolation that each process of a sandbox sets up itself: its ids, capabilities and filter,
+/// and that it is in the sandbox's namespaces and cgroups. For a process that joins a sandbox this is enough: the
+/// sandbox's first process has checked the maps of the user namespace with [`check_isolation`].
 ///
 /// # Errors
 ///
-/// With the first wall that is missing.
-pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::Result<()> {
-    if let Some(kind) = told.namespaces()?.shared_with(host) {
+/// With the first part that is missing.
+pub(super) fn check_own_isolation(
+    proc_self: &ProcSelf,
+    host: &NamespaceIds,
+    privileges: ExpectedPrivileges,
+) -> io::Result<()> {
+    if let Some(kind) = proc_self.namespaces()?.shared_with(host) {
         return Err(missing(format!("the {kind} namespace is the host's")));
     }
-    let mut space = [MaybeUninit::uninit(); ROOM];
-    check_status(&Status(told.text("status", &mut space)?), who)?;
+    let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
+    check_status(&Status(proc_self.text("status", &mut space)?), privileges)?;
     // The cgroup namespace begins at the sandbox's own group, so the path of a process within it does not begin with
     // `/..`.
-    let groups = told.text("cgroup", &mut space)?;
+    let groups = proc_self.text("cgroup", &mut space)?;
     let is_outside = |line: &str| line.rsplit(':').next().is_none_or(|path| path.starts_with("/.."));
     if groups.is_empty() || groups.lines().any(is_outside) {
         return Err(missing("the process is not in the sandbox's cgroups"));
@@ -67,9 +75,9 @@ pub(super) fn check_own_walls(told: &Told, host: &Namespaces, who: Who) -> io::R
 /// # Errors
 ///
 /// When the process is not in them, or the file cannot be read.
-pub(super) fn check_cgroups(told: &Told, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); ROOM];
-    is_in_groups(told.text("cgroup", &mut space)?, plan, sandbox)
+pub(super) fn check_cgroups(proc_self: &ProcSelf, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); BUFFER_SIZE];
+    is_in_groups(proc_self.text("cgroup", &mut space)?, plan, sandbox)
 }
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
@@ -97,7 +105,7 @@ struct Status<'a>(&'a str);
 impl Status<'_> {
     fn field(&self, name: &str) -> io::Result<&str> {
         let found = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        found.map(str::trim).ok_or_else(|| missing(format!("the kernel does not tell `{name}`")))
+        found.map(str::trim).ok_or_else(|| missing(format!("the kernel does not report `{name}`")))
     }
 
     fn number(&self, name: &str) -> io::Result<u64> {
@@ -109,10 +117,10 @@ impl Status<'_> {
     }
 }
 
-fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
-    let (id, capabilities) = match who {
-        Who::Worker => (INNER_ID, 0),
-        Who::ContainerRoot { capabilities } => (0, capabilities),
+fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Result<()> {
+    let (id, capabilities) = match privileges {
+        ExpectedPrivileges::Worker => (INNER_ID, 0),
+        ExpectedPrivileges::ContainerRoot { capabilities } => (0, capabilities),
     };
     for name in ["Uid", "Gid"] {
         let is_other = |word: &str| word.parse() != Ok(id);
@@ -128,7 +136,7 @@ fn check_status(status: &Status<'_>, who: Who) -> io::Result<()> {
             return Err(missing(format!("`{name}` is {found:x}, not {expected:x}")));
         }
     }
-    if who == Who::Worker && status.number("NoNewPrivs")? != 1 {
+    if privileges == ExpectedPrivileges::Worker && status.number("NoNewPrivs")? != 1 {
         return Err(missing("programs may gain rights"));
     }
     if status.number("Seccomp")? != 2 {
@@ -162,15 +170,15 @@ mod tests {
         NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t2\n";
 
     #[test]
-    fn a_process_behind_all_walls_passes() {
-        check_status(&Status(WORKER), Who::Worker).unwrap();
+    fn a_fully_isolated_process_passes() {
+        check_status(&Status(WORKER), ExpectedPrivileges::Worker).unwrap();
         let root = WORKER
             .replace("1000", "0")
             .replace("0000000000000000", "00000000200005eb")
             .replace("NoNewPrivs:\t1", "NoNewPrivs:\t0");
         let root =
             root.replace("CapInh:\t00000000200005eb", "CapInh:\t0").replace("CapAmb:\t00000000200005eb", "CapAmb:\t0");
-        check_status(&Status(&root), Who::ContainerRoot { capabilities: 0x2000_05eb }).unwrap();
+        check_status(&Status(&root), ExpectedPrivileges::ContainerRoot { capabilities: 0x2000_05eb }).unwrap();
     }
 
     #[test]
@@ -189,8 +197,8 @@ mod tests {
         for (right, wrong) in changes {
             let status = WORKER.replace(right, wrong);
             assert_ne!(status, WORKER);
-            let error = check_status(&Status(&status), Who::Worker).unwrap_err();
-            assert!(error.to_string().contains("a wall is missing"), "{wrong}: {error}");
+            let error = check_status(&Status(&status), ExpectedPrivileges::Worker).unwrap_err();
+            assert!(error.to_string().contains("a part of the isolation is missing"), "{wrong}: {error}");
         }
     }
 

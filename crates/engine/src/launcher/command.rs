@@ -17,10 +17,10 @@ use crate::environment;
 use crate::message::{InContainer, RunCommand};
 
 /// The data that is the same for all commands of a sandbox.
-pub(super) struct Surroundings {
+pub(super) struct CommandDefaults {
     thread: SingleThread,
     pub(super) null: OwnedFd,
-    pub(super) walled: bool,
+    pub(super) is_isolated: bool,
     environment: Vec<(String, String)>,
 }
 
@@ -63,13 +63,13 @@ impl From<io::Error> for NotStarted {
 /// kill it.
 pub(super) struct Starting {
     pub(super) pid: Pid,
-    said: OwnedFd,
+    report: OwnedFd,
 }
 
 impl AsFd for Starting {
     /// Readable when the result of the start is available.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.said.as_fd()
+        self.report.as_fd()
     }
 }
 
@@ -77,10 +77,10 @@ impl Starting {
     /// Returns the result of the start. Does not block if the descriptor is readable or the process has ended.
     pub(super) fn outcome(&self) -> Result<(), NotStarted> {
         // When the program runs, the pipe closes without any bytes in it.
-        let mut said = [0; 5];
-        match rustix::io::retry_on_intr(|| rustix::io::read(&self.said, &mut said)) {
+        let mut report = [0; 5];
+        match rustix::io::retry_on_intr(|| rustix::io::read(&self.report, &mut report)) {
             Ok(5) => {
-                let [a, b, c, d, in_directory] = said;
+                let [a, b, c, d, in_directory] = report;
                 Err(NotStarted { errno: i32::from_ne_bytes([a, b, c, d]), in_directory: in_directory != 0 })
             }
             _ => Ok(()),
@@ -88,27 +88,27 @@ impl Starting {
     }
 }
 
-impl Surroundings {
-    pub(super) fn new(thread: SingleThread, walled: bool, node: &str) -> io::Result<Self> {
+impl CommandDefaults {
+    pub(super) fn new(thread: SingleThread, is_isolated: bool, node: &str) -> io::Result<Self> {
         let null = null_device()?;
-        let mut environment = environment::walled();
-        if !walled && let Some(directory) = Path::new(node).parent() {
+        let mut environment = environment::of_worker();
+        if !is_isolated && let Some(directory) = Path::new(node).parent() {
             environment[0].1 = format!("{}:/usr/local/bin:/usr/bin:/bin", directory.display());
         }
-        Ok(Self { thread, null, walled, environment })
+        Ok(Self { thread, null, is_isolated, environment })
     }
 }
 
 /// Forks a process that becomes the command.
 pub(super) fn start(
-    surroundings: &Surroundings,
+    defaults: &CommandDefaults,
     run: &RunCommand,
     work: &OwnedFd,
     streams: &Streams,
 ) -> Result<Starting, NotStarted> {
     let usual = match &run.container {
         Some(order) => User::of(order.as_root).environment(),
-        None => surroundings.environment.clone(),
+        None => defaults.environment.clone(),
     };
     let environment = environment::with(usual, &run.env);
     let path = environment.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value.as_str());
@@ -122,20 +122,20 @@ pub(super) fn start(
     let image = CommandImage::new(candidates, arguments, environment)
         .map_err(|_| io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()))?;
 
-    let (said, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
-    let Some(pid) = fork_process(surroundings.thread)? else {
-        let reason = become_command(surroundings, run.container.as_ref(), &image, work, streams, &fail);
+    let (report, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
+    let Some(pid) = fork_process(defaults.thread)? else {
+        let reason = become_command(defaults, run.container.as_ref(), &image, work, streams, &fail);
         let [a, b, c, d] = reason.errno.to_ne_bytes();
         let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
     };
-    Ok(Starting { pid, said })
+    Ok(Starting { pid, report })
 }
 
 /// Runs in the child: closes everything of the init's, and executes the program. Returns only if the program does not
 /// run, with the reason.
 fn become_command(
-    surroundings: &Surroundings,
+    defaults: &CommandDefaults,
     container: Option<&InContainer>,
     image: &CommandImage,
     work: &OwnedFd,
@@ -148,7 +148,7 @@ fn become_command(
         rustix::process::setsid().map_err(plain)?;
         rustix::process::fchdir(work).map_err(plain)?;
         let [stdout, stderr] = &streams.outputs;
-        install_as(streams.input.as_ref().unwrap_or(&surroundings.null).as_fd(), 0)?;
+        install_as(streams.input.as_ref().unwrap_or(&defaults.null).as_fd(), 0)?;
         install_as(stdout.as_fd(), 1)?;
         install_as(stderr.as_fd(), 2)?;
         rustix::process::umask(Mode::from_raw_mode(0o022));

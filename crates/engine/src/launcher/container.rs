@@ -20,7 +20,7 @@ use super::root::{Nothing, READ_ONLY, System, mount_proc_at};
 use super::steps::{open_directory, step};
 use super::user::ORDINARY;
 use crate::container::{HOME, NODE};
-use crate::message::{ContainerSetup, CreateSandbox, Walls};
+use crate::message::{ContainerSetup, CreateSandbox, IsolationSetup};
 
 /// Directories of the file system in memory, beside the root's: the upper and the work directories of the two overlays.
 const CHANGES: [&str; 2] = ["root-changes", "usr-changes"];
@@ -65,7 +65,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens the parts, while the process may still walk to them.
     pub(super) fn open(
-        walls: &Walls,
+        isolation: &IsolationSetup,
         setup: &ContainerSetup,
         layers: Layers,
         devices: Option<OwnedFd>,
@@ -75,15 +75,15 @@ impl Parts {
         Ok(Self {
             stage: open_path(&setup.stage)?,
             layers,
-            system: System::open(&walls.runtime)?,
-            devices: DeviceSource::open(devices, walls)?,
+            system: System::open(&isolation.runtime)?,
+            devices: DeviceSource::open(devices, isolation)?,
         })
     }
 }
 
 /// Mounts everything, makes it the root and leaves the host's file system behind. Returns the directories with the
 /// changes, of the root and of `/usr`.
-pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
+pub(super) fn build(parts: &Parts, isolation: &IsolationSetup, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
     rustix::process::fchdir(&parts.stage)?;
     step("files in memory", mount_memory("container", MountFlags::NODEV, order.disk_bytes, "0755"))?;
     rustix::process::chdir("container")?;
@@ -112,8 +112,8 @@ pub(super) fn build(parts: &Parts, walls: &Walls, order: &CreateSandbox) -> io::
         let node = step("node", bind_at(&node, &place))?;
         step("node, read-only", mount_attributes(node.as_fd(), READ_ONLY))?;
     }
-    step("devices", mount_devices(&parts.devices, walls))?;
-    step("process files", mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: EMPTY_BESIDE }))?;
+    step("devices", mount_devices(&parts.devices, isolation))?;
+    step("process files", mount_proc_at("proc", isolation, &Nothing { file: "dev/null", directory: EMPTY_BESIDE }))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
     // The host's file system now lies over ours.
     step("leaving the host's files", unmount(".", UnmountFlags::DETACH))?;
@@ -164,13 +164,13 @@ fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
 
 /// Mounts the devices on a file system of their own, so that they are there independent of what a container has done to
 /// its `/dev`.
-fn mount_devices(devices: &DeviceSource, walls: &Walls) -> io::Result<()> {
+fn mount_devices(devices: &DeviceSource, isolation: &IsolationSetup) -> io::Result<()> {
     mount("tmpfs", "dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some(c"size=64m,mode=0755"))?;
-    for name in &walls.runtime.devices {
+    for name in &isolation.runtime.devices {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
         drop(rustix::fs::open(format!("dev/{name}"), flags, Mode::from_raw_mode(0o666))?);
     }
-    devices.attach_each(walls, DEVICES_BESIDE)?;
+    devices.attach_each(isolation, DEVICES_BESIDE)?;
     for (name, target) in LINKS {
         rustix::fs::symlink(target, format!("dev/{name}"))?;
     }

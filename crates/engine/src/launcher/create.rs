@@ -5,17 +5,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rustix::process::{Pid, Signal, WaitOptions};
-use workers_engine_sys::{Cloned, Namespaces, clone_process, exit_now, keep_only};
+use workers_engine_sys::{Cloned, NewNamespaces, clone_process, exit_now, keep_only};
 
 use super::creator::clone_as;
 use super::devices::Devices;
-use super::enter::{Entrance, Prepared, enter};
+use super::enter::{InitSetup, Prepared, enter};
 use super::ids::{IdRange, map_ids};
-use super::layers::Host;
+use super::isolation_layer::IsolationLayer;
+use super::layers::LayerFactory;
 use super::networks::Networks;
-use super::running::Running;
+use super::sandbox_entry::SandboxEntry;
 use super::setup::Setup;
-use super::wall::Wall;
 use crate::cgroup::{Group, GroupLimits};
 use crate::container;
 use crate::message::{CreateSandbox, Failure, FromInit};
@@ -24,36 +24,42 @@ use crate::wire;
 /// The sandbox's init counts as one of its processes.
 const INIT_PROCESSES: u32 = 1;
 
-/// What the launcher makes sandboxes with.
-pub(super) struct Means {
+/// What the launcher needs to make sandboxes.
+pub(super) struct SandboxFactory {
     pub(super) setup: Setup,
     /// The host's devices, to make each sandbox's own files of; `None` where sandboxes use the host's files.
     pub(super) devices: Option<Devices>,
-    /// The state for containers; `None` for a launcher of workers' sandboxes.
-    pub(super) host: Option<Host>,
+    /// Makes the layers of containers; `None` for a launcher of workers' sandboxes.
+    pub(super) layers: Option<LayerFactory>,
     /// The pool of network namespaces; `None` where each sandbox makes its own.
     pub(super) networks: Option<Networks>,
     /// A pipe. A process that holds the reading end sees it close when the launcher has exited.
     pub(super) lifeline: (OwnedFd, OwnedFd),
 }
 
-/// Makes a sandbox. Returns when its first process has been released and begins to wall itself in.
-pub(super) fn create(means: &mut Means, order: &CreateSandbox, slot: u32, channel: OwnedFd) -> io::Result<Running> {
-    let group = means.setup.surroundings.configuration.walls.as_ref().map(|walls| walls.cgroups.group(&order.name));
+/// Makes a sandbox. Returns when its first process has been released and begins to isolate itself.
+pub(super) fn create(
+    factory: &mut SandboxFactory,
+    order: &CreateSandbox,
+    slot: u32,
+    channel: OwnedFd,
+) -> io::Result<SandboxEntry> {
+    let group =
+        factory.setup.context.configuration.isolation.as_ref().map(|isolation| isolation.cgroups.group(&order.name));
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
-        let dies_as_one = means.host.is_none();
+        let dies_as_one = factory.layers.is_none();
         group.make(GroupLimits { memory_bytes: order.memory_bytes, processes, dies_as_one })?;
     }
-    let made = clone_into(means, order, slot, channel, group.as_ref());
+    let made = clone_into(factory, order, slot, channel, group.as_ref());
     match made {
-        Ok(Made { pid, pidfd, network, members }) => {
+        Ok(ClonedInit { pid, pidfd, network, members }) => {
             // When a container's memory is full, the kernel kills some of its processes and the container goes on, so
             // there is no watch.
-            let is_watched = means.host.is_none();
+            let is_watched = factory.layers.is_none();
             let memory_watch = group.as_ref().filter(|_| is_watched).and_then(Group::watch_memory);
             let name = order.name.clone();
-            Ok(Running {
+            Ok(SandboxEntry {
                 name,
                 pid,
                 pidfd,
@@ -77,7 +83,7 @@ pub(super) fn create(means: &mut Means, order: &CreateSandbox, slot: u32, channe
 
 /// A sandbox's first process, its network namespace if the launcher has made it, and the files through which other
 /// processes join its cgroups.
-struct Made {
+struct ClonedInit {
     pid: Pid,
     pidfd: OwnedFd,
     network: Option<OwnedFd>,
@@ -85,32 +91,32 @@ struct Made {
 }
 
 fn clone_into(
-    means: &mut Means,
+    factory: &mut SandboxFactory,
     order: &CreateSandbox,
     slot: u32,
     channel: OwnedFd,
     group: Option<&Group>,
-) -> io::Result<Made> {
+) -> io::Result<ClonedInit> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    let namespaces = match means.setup.omitted() {
-        _ if group.is_none() => Namespaces::SHARED,
-        Some(Wall::PidNamespace) => Namespaces::OWN_USER,
-        _ => Namespaces::OWN,
+    let namespaces = match factory.setup.omitted() {
+        _ if group.is_none() => NewNamespaces::NONE,
+        Some(IsolationLayer::PidNamespace) => NewNamespaces::USER,
+        _ => NewNamespaces::USER_AND_PID,
     };
-    let lifeline = means.lifeline.0.try_clone()?;
-    let thread = means.setup.thread;
-    let (ids, layers) = match &mut means.host {
-        Some(host) => {
-            let (first, layers) = host.layers(slot, &order.lower)?;
+    let lifeline = factory.lifeline.0.try_clone()?;
+    let thread = factory.setup.thread;
+    let (ids, layers) = match &mut factory.layers {
+        Some(layer_factory) => {
+            let (first, layers) = layer_factory.layers(slot, &order.lower)?;
             (OuterIds::Container(first), Some(layers))
         }
-        None => (outer_ids(&means.setup, slot), None),
+        None => (outer_ids(&factory.setup, slot), None),
     };
-    let devices = means.devices.as_ref().filter(|_| group.is_some()).map(Devices::make).transpose()?;
-    let networks = means.networks.as_mut().filter(|_| group.is_some());
+    let devices = factory.devices.as_ref().filter(|_| group.is_some()).map(Devices::make).transpose()?;
+    let networks = factory.networks.as_mut().filter(|_| group.is_some());
     let creator = ids.creator();
     let (network, cloned) = match networks {
-        Some(networks) if means.setup.omitted() != Some(Wall::NetworkNamespace) => {
+        Some(networks) if factory.setup.omitted() != Some(IsolationLayer::NetworkNamespace) => {
             let network = networks.take()?;
             let cloned = clone_as(creator, || networks.clone_into(&network, namespaces))?;
             (Some(network), cloned)
@@ -126,7 +132,7 @@ fn clone_into(
                 if keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>()).is_err() {
                     return 1;
                 }
-                enter(Entrance { setup: &means.setup, order, channel, lifeline, released, prepared })
+                enter(InitSetup { setup: &factory.setup, order, channel, lifeline, released, prepared })
             }));
             exit_now(code.unwrap_or(101))
         }
@@ -135,7 +141,7 @@ fn clone_into(
                 ids.map(pid)?;
                 let members = group.members()?;
                 let number = pid.as_raw_nonzero().to_string();
-                if means.setup.omitted() != Some(Wall::Cgroups) {
+                if factory.setup.omitted() != Some(IsolationLayer::Cgroups) {
                     members.iter().try_for_each(|file| rustix::io::write(file, number.as_bytes()).map(drop))?;
                 }
                 Ok(members)
@@ -143,7 +149,7 @@ fn clone_into(
             match prepared {
                 Ok(members) => {
                     rustix::io::write(&release, b"!")?;
-                    Ok(Made { pid, pidfd, network, members })
+                    Ok(ClonedInit { pid, pidfd, network, members })
                 }
                 Err(error) => {
                     let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
@@ -187,11 +193,11 @@ impl OuterIds {
 }
 
 fn outer_ids(setup: &Setup, slot: u32) -> OuterIds {
-    if setup.omitted() == Some(Wall::UserIds) {
+    if setup.omitted() == Some(IsolationLayer::UserIds) {
         return OuterIds::Launcher;
     }
-    match &setup.surroundings.configuration.walls {
-        Some(walls) if setup.surroundings.found.own_uids => OuterIds::One(walls.first_uid + slot),
+    match &setup.context.configuration.isolation {
+        Some(isolation) if setup.context.features.own_uids => OuterIds::One(isolation.first_uid + slot),
         _ => OuterIds::Launcher,
     }
 }

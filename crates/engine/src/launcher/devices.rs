@@ -10,7 +10,7 @@ use rustix::process::umask;
 use workers_engine_sys::{MountAttributes, mount_attributes};
 
 use super::mounts::{attach, bind, make_file_system, open_path};
-use crate::message::Walls;
+use crate::message::IsolationSetup;
 
 /// Links that programs look for beside devices, and their targets.
 pub(crate) const LINKS: [(&str, &str); 4] = [
@@ -33,11 +33,11 @@ pub(super) enum DeviceSource {
 
 impl DeviceSource {
     /// Takes the sandbox's own devices, if they were made; otherwise opens those of the host.
-    pub(super) fn open(own: Option<OwnedFd>, walls: &Walls) -> io::Result<Self> {
+    pub(super) fn open(own: Option<OwnedFd>, isolation: &IsolationSetup) -> io::Result<Self> {
         let open = |name: &String| Ok((name.clone(), open_path(&format!("/dev/{name}"))?));
         match own {
             Some(tree) => Ok(Self::Own(tree)),
-            None => Ok(Self::Host(walls.runtime.devices.iter().map(open).collect::<io::Result<_>>()?)),
+            None => Ok(Self::Host(isolation.runtime.devices.iter().map(open).collect::<io::Result<_>>()?)),
         }
     }
 
@@ -52,11 +52,11 @@ impl DeviceSource {
 
     /// Makes each device appear on its file below `dev`, in the current directory. `beside` is an empty directory where
     /// the sandbox's own devices are attached for that.
-    pub(super) fn attach_each(&self, walls: &Walls, beside: &str) -> io::Result<()> {
+    pub(super) fn attach_each(&self, isolation: &IsolationSetup, beside: &str) -> io::Result<()> {
         match self {
             Self::Own(tree) => {
                 attach(tree, beside)?;
-                let names = walls.runtime.devices.iter();
+                let names = isolation.runtime.devices.iter();
                 names
                     .map(|name| (name, open_path(&format!("{beside}/{name}"))))
                     .try_for_each(|(name, device)| bind_device(&device?, name))

@@ -4,28 +4,28 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::process::Signal;
-use workers_engine_sys::{Shared, bring_loopback_up, enter_own_namespaces_but, leave_network};
+use workers_engine_sys::{KeptNamespace, bring_loopback_up, unshare_namespaces_except, unshare_network};
 
-use super::check::{Who, check_cgroups, check_walls};
-use super::command::Surroundings;
-use super::confine::{
-    OF_CONTAINER, give_up_capabilities, obey_as_container, obey_filter, take_container_root, take_inner_ids,
-};
+use super::check::{ExpectedPrivileges, check_cgroups, check_isolation};
+use super::command::CommandDefaults;
 use super::container::{self, Parts};
-use super::init::{Changed, Init};
+use super::init::{ContainerHandles, Init};
+use super::isolation_layer::IsolationLayer;
 use super::layers::Layers;
 use super::limits::{Watches, limit_namespace, set_limits};
 use super::oom_score::{OomScore, raise_oom_score};
+use super::privileges::{
+    OF_CONTAINER, give_up_capabilities, install_filter, limit_container_privileges, take_container_root, take_inner_ids,
+};
+use super::proc_self::ProcSelf;
 use super::root::{Sources, build_root};
 use super::setup::Setup;
 use super::steps::{open_directory, step};
-use super::told::Told;
-use super::wall::Wall;
-use crate::message::{CreateSandbox, Failure, FromInit, Walls};
+use crate::message::{CreateSandbox, Failure, FromInit, IsolationSetup};
 use crate::wire;
 
-/// What the child of the clone starts with.
-pub(super) struct Entrance<'a> {
+/// What a new init needs to isolate itself.
+pub(super) struct InitSetup<'a> {
     pub(super) setup: &'a Setup,
     pub(super) order: &'a CreateSandbox,
     pub(super) channel: OwnedFd,
@@ -51,29 +51,29 @@ impl Prepared {
     }
 }
 
-/// What stays open once the walls stand.
-struct Inside {
+/// The descriptors of an init that has isolated itself.
+struct InitHandles {
     /// The working directory.
     work: OwnedFd,
     /// What only the init of a container has.
-    container: Option<Changed>,
+    container: Option<ContainerHandles>,
 }
 
 /// The host name inside.
 const HOSTNAME: &[u8] = b"sandbox";
 
-/// Walls the process in and runs as its init; returns the exit code.
-pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
-    let Entrance { setup, order, channel, lifeline, released, prepared } = entrance;
-    let configuration = &setup.surroundings.configuration;
-    let ready = match &configuration.walls {
-        Some(walls) => wall_in(setup, walls, order, &released, prepared),
-        None => prepare_unconfined(order, &released).map(|work| Inside { work, container: None }),
+/// Isolates the process and runs as its init; returns the exit code.
+pub(super) fn enter(init_setup: InitSetup<'_>) -> i32 {
+    let InitSetup { setup, order, channel, lifeline, released, prepared } = init_setup;
+    let configuration = &setup.context.configuration;
+    let ready = match &configuration.isolation {
+        Some(isolation) => isolate(setup, isolation, order, &released, prepared),
+        None => prepare_without_isolation(order, &released).map(|work| InitHandles { work, container: None }),
     };
     drop(released);
-    let init = ready.and_then(|Inside { work, container }| {
-        let surroundings = Surroundings::new(setup.thread, configuration.walls.is_some(), &configuration.node)?;
-        Init::new(channel.try_clone()?, lifeline, work, surroundings, container)
+    let init = ready.and_then(|InitHandles { work, container }| {
+        let defaults = CommandDefaults::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
+        Init::new(channel.try_clone()?, lifeline, work, defaults, container)
     });
     match init {
         Ok(init) => init.run(),
@@ -85,85 +85,89 @@ pub(super) fn enter(entrance: Entrance<'_>) -> i32 {
     }
 }
 
-fn wall_in(
+fn isolate(
     setup: &Setup,
-    walls: &Walls,
+    isolation: &IsolationSetup,
     order: &CreateSandbox,
     released: &OwnedFd,
     prepared: Prepared,
-) -> io::Result<Inside> {
+) -> io::Result<InitHandles> {
     // Before anything else, so that a launcher that is killed takes its sandboxes with it.
     step("dying with the launcher", die_with_parent())?;
     // Until then our ids are not mapped and we are not in our cgroup. From here on the cgroup counts all that we use.
     step("waiting for the launcher", await_release(released))?;
     // After joining the cgroup, for three reasons: the cgroup counts the kernel's memory for namespaces, its root
     // becomes the root of the cgroup namespace, and the launcher does not wait for this work.
-    let told = step("the kernel's directory of the process", Told::open())?;
-    step("cgroups", check_cgroups(&told, &walls.cgroups, &order.name))?;
-    let shared = match setup.omitted() {
-        Some(Wall::IpcNamespace) => Shared::Ipc,
-        Some(Wall::CgroupNamespace) => Shared::Cgroup,
-        _ => Shared::Nothing,
+    let proc_self = step("the kernel's directory of the process", ProcSelf::open())?;
+    step("cgroups", check_cgroups(&proc_self, &isolation.cgroups, &order.name))?;
+    let kept = match setup.omitted() {
+        Some(IsolationLayer::IpcNamespace) => KeptNamespace::Ipc,
+        Some(IsolationLayer::CgroupNamespace) => KeptNamespace::Cgroup,
+        _ => KeptNamespace::None,
     };
-    step("mount, ipc, uts and cgroup namespaces", enter_own_namespaces_but(setup.thread, shared))?;
-    if !prepared.has_network && setup.omitted() != Some(Wall::NetworkNamespace) {
-        step("network namespace", leave_network(setup.thread))?;
+    step("mount, ipc, uts and cgroup namespaces", unshare_namespaces_except(setup.thread, kept))?;
+    if !prepared.has_network && setup.omitted() != Some(IsolationLayer::NetworkNamespace) {
+        step("network namespace", unshare_network(setup.thread))?;
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's `/proc` is mounted and we may still write to our own part of it.
-    let watches = if walls.containers.is_some() { Watches::OF_CONTAINER } else { Watches::OF_WORKER };
+    let watches = if isolation.containers.is_some() { Watches::OF_CONTAINER } else { Watches::OF_WORKER };
     step("limits of the user namespace", limit_namespace(&watches))?;
-    if let (Some(containers), Some(layers)) = (&walls.containers, prepared.layers) {
-        let parts = step("opening the parts", Parts::open(walls, containers, layers, prepared.devices))?;
-        return become_container(setup, walls, order, parts, &told);
+    if let (Some(containers), Some(layers)) = (&isolation.containers, prepared.layers) {
+        let parts = step("opening the parts", Parts::open(isolation, containers, layers, prepared.devices))?;
+        return become_container(setup, isolation, order, parts, &proc_self);
     }
-    step("out-of-memory score", raise_oom_score(&told))?;
+    step("out-of-memory score", raise_oom_score(&proc_self))?;
     // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
-    let sources = step("opening the parts of the root", Sources::open(walls, order, prepared.devices))?;
+    let sources = step("opening the parts of the root", Sources::open(isolation, order, prepared.devices))?;
     // Before any file is made, because an id that is not mapped cannot own a file.
-    step("taking the sandbox's user id", take_inner_ids(setup.surroundings.found.own_uids))?;
+    step("taking the sandbox's user id", take_inner_ids(setup.context.features.own_uids))?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    build_root(&sources, walls, setup.surroundings.found.overlays, order)?;
+    build_root(&sources, isolation, setup.context.features.overlays, order)?;
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
     // Last, because every step before uses them.
-    if setup.omitted() != Some(Wall::Capabilities) {
+    if setup.omitted() != Some(IsolationLayer::Capabilities) {
         step("capabilities", give_up_capabilities())?;
     }
-    if setup.omitted() != Some(Wall::Filter) {
-        step("system call filter", obey_filter(&setup.filter))?;
+    if setup.omitted() != Some(IsolationLayer::Filter) {
+        step("system call filter", install_filter(&setup.filter))?;
     }
-    check_walls(&told, &setup.surroundings.host, Who::Worker)?;
-    Ok(Inside { work, container: None })
+    check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Worker)?;
+    Ok(InitHandles { work, container: None })
 }
 
 /// Does the remaining steps for a container, which has a root user with rights over the container's other users.
 fn become_container(
     setup: &Setup,
-    walls: &Walls,
+    isolation: &IsolationSetup,
     order: &CreateSandbox,
     parts: Parts,
-    told: &Told,
-) -> io::Result<Inside> {
-    let score = step("out-of-memory score", OomScore::open(told))?;
+    proc_self: &ProcSelf,
+) -> io::Result<InitHandles> {
+    let oom_score = step("out-of-memory score", OomScore::open(proc_self))?;
     step("taking the container's root", take_container_root())?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
     step("host name", rustix::system::sethostname(HOSTNAME))?;
-    let changes = container::build(&parts, walls, order)?;
+    let uppers = container::build(&parts, isolation, order)?;
     drop(parts);
     let work = step("opening the home", open_directory("."))?;
     step("resource limits", set_limits(None))?;
-    step("system call filter and capabilities", obey_as_container(&setup.filter))?;
-    check_walls(told, &setup.surroundings.host, Who::ContainerRoot { capabilities: OF_CONTAINER.bits() })?;
-    Ok(Inside { work, container: Some(Changed { changes, score }) })
+    step("system call filter and capabilities", limit_container_privileges(&setup.filter))?;
+    check_isolation(
+        proc_self,
+        &setup.context.host,
+        ExpectedPrivileges::ContainerRoot { capabilities: OF_CONTAINER.bits() },
+    )?;
+    Ok(InitHandles { work, container: Some(ContainerHandles { uppers, oom_score }) })
 }
 
-/// Prepares a sandbox without walls: it has only a directory and limits, and ends together with the launcher.
-fn prepare_unconfined(order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
+/// Prepares a sandbox without isolation: it has only a directory and limits, and ends together with the launcher.
+fn prepare_without_isolation(order: &CreateSandbox, released: &OwnedFd) -> io::Result<OwnedFd> {
     // SIGTERM and not SIGKILL, because this init has to end its processes itself.
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     step("waiting for the launcher", await_release(released))?;

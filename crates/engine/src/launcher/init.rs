@@ -7,10 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
-use workers_engine_sys::{Ended, child_signals, drain_signals, install_as, kill_all_others, wait_any};
+use workers_engine_sys::{ReapedChild, child_signals, drain_signals, install_as, kill_all_others, wait_any};
 
-use super::command::{NotStarted, Starting, Streams, Surroundings, start};
-use super::forks::children;
+use super::children::children;
+use super::command::{CommandDefaults, NotStarted, Starting, Streams, start};
 use super::names::name_sockets;
 use super::oom_score::OomScore;
 use super::write::write_files;
@@ -23,9 +23,9 @@ pub(super) struct Init {
     lifeline: OwnedFd,
     signals: OwnedFd,
     work: OwnedFd,
-    surroundings: Surroundings,
+    defaults: CommandDefaults,
     /// What only the init of a container has.
-    container: Option<Changed>,
+    container: Option<ContainerHandles>,
     commands: HashMap<Pid, Command>,
     /// Commands of which we do not have the result of the start yet.
     starting: Vec<Starting>,
@@ -34,16 +34,16 @@ pub(super) struct Init {
 }
 
 /// What the init of a container has in addition.
-pub(super) struct Changed {
-    /// The directories with its changes, of the root and of `/usr`.
-    pub(super) changes: [OwnedFd; 2],
+pub(super) struct ContainerHandles {
+    /// The upper directories of its overlays, with the changes to the root and to `/usr`.
+    pub(super) uppers: [OwnedFd; 2],
     /// The out-of-memory score of the init and of its children.
-    pub(super) score: OomScore,
+    pub(super) oom_score: OomScore,
 }
 
 struct Command {
     number: u32,
-    asked: bool,
+    kill_requested: bool,
 }
 
 impl Init {
@@ -51,20 +51,20 @@ impl Init {
         channel: OwnedFd,
         lifeline: OwnedFd,
         work: OwnedFd,
-        surroundings: Surroundings,
-        container: Option<Changed>,
+        defaults: CommandDefaults,
+        container: Option<ContainerHandles>,
     ) -> io::Result<Self> {
         // In a pid namespace, only processes inside of it could send us a termination signal, and we ignore that; the
         // launcher uses SIGKILL.
-        let signals = child_signals(!surroundings.walled)?;
+        let signals = child_signals(!defaults.is_isolated)?;
         // The standard error that we inherit from the launcher is the server's.
-        install_as(surroundings.null.as_fd(), 2)?;
+        install_as(defaults.null.as_fd(), 2)?;
         Ok(Self {
             channel,
             lifeline,
             signals,
             work,
-            surroundings,
+            defaults,
             container,
             commands: HashMap::new(),
             starting: Vec::new(),
@@ -74,12 +74,12 @@ impl Init {
 
     /// Runs until the server or the launcher closes its end; returns the exit code.
     pub(super) fn run(mut self) -> i32 {
-        let result = self.serve();
+        let result = self.handle_events();
         self.kill_everything();
         i32::from(result.is_err())
     }
 
-    fn serve(&mut self) -> io::Result<()> {
+    fn handle_events(&mut self) -> io::Result<()> {
         wire::send(&self.channel, &FromInit::Ready, &[same(&self.work)?.as_fd()])?;
         loop {
             let fixed = [self.channel.as_fd(), self.signals.as_fd(), self.lifeline.as_fd()];
@@ -93,7 +93,7 @@ impl Init {
             let [order, signal, launcher_gone] = std::array::from_fn(|_| ready.next().unwrap_or_default());
             let started: Vec<bool> = ready.collect();
             // Starts before ends: a command that has ended was started before.
-            self.tell_started(&started)?;
+            self.report_started(&started)?;
             if launcher_gone {
                 return Ok(());
             }
@@ -105,14 +105,14 @@ impl Init {
                     return Ok(());
                 }
             }
-            if order && !self.take_order()? {
+            if order && !self.handle_order()? {
                 return Ok(());
             }
         }
     }
 
     /// Carries out one order of the server. Returns `false` when the channel is closed.
-    fn take_order(&mut self) -> io::Result<bool> {
+    fn handle_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive::<ToInit>(&self.channel)? else {
             return Ok(false);
         };
@@ -145,12 +145,12 @@ impl Init {
         let started = if self.is_frozen {
             Err(NotStarted::from(io::Error::from(rustix::io::Errno::SHUTDOWN)))
         } else {
-            let start = || start(&self.surroundings, run, &self.work, &streams);
-            self.container.as_ref().map_or_else(|| Ok(start()), |container| container.score.for_children(start))?
+            let start = || start(&self.defaults, run, &self.work, &streams);
+            self.container.as_ref().map_or_else(|| Ok(start()), |container| container.oom_score.for_children(start))?
         };
         match started {
             Ok(starting) => {
-                self.commands.insert(starting.pid, Command { number: run.command, asked: false });
+                self.commands.insert(starting.pid, Command { number: run.command, kill_requested: false });
                 self.starting.push(starting);
                 Ok(())
             }
@@ -162,18 +162,18 @@ impl Init {
     }
 
     /// Reports the result of the start for those commands for which it is available.
-    fn tell_started(&mut self, known: &[bool]) -> io::Result<()> {
+    fn report_started(&mut self, known: &[bool]) -> io::Result<()> {
         let mut known = known.iter();
-        let (told, waiting) =
+        let (known_starts, waiting) =
             std::mem::take(&mut self.starting).into_iter().partition(|_| known.next().copied().unwrap_or_default());
         self.starting = waiting;
-        let told: Vec<Starting> = told;
-        told.iter().try_for_each(|starting| self.tell_start(starting))
+        let known_starts: Vec<Starting> = known_starts;
+        known_starts.iter().try_for_each(|starting| self.report_start(starting))
     }
 
-    fn tell_start(&mut self, starting: &Starting) -> io::Result<()> {
+    fn report_start(&mut self, starting: &Starting) -> io::Result<()> {
         let Some(command) = self.commands.get(&starting.pid).map(|command| command.number) else { return Ok(()) };
-        let answer = match starting.outcome() {
+        let message = match starting.outcome() {
             Ok(()) => FromInit::Started { command },
             Err(NotStarted { errno, in_directory }) => {
                 // The end of a process that did not become a command is not reported.
@@ -181,7 +181,7 @@ impl Init {
                 FromInit::StartFailed { command, errno, in_directory }
             }
         };
-        wire::send(&self.channel, &answer, &[])
+        wire::send(&self.channel, &message, &[])
     }
 
     /// Reaps all processes that have ended. Returns whether any are left.
@@ -198,18 +198,18 @@ impl Init {
         }
     }
 
-    fn ended(&mut self, ended: Ended) -> io::Result<()> {
+    fn ended(&mut self, ended: ReapedChild) -> io::Result<()> {
         if let Some(index) = self.starting.iter().position(|starting| starting.pid == ended.pid) {
             // Because the process has ended, its end of the pipe is closed, so reading the result does not block.
             let starting = self.starting.swap_remove(index);
-            self.tell_start(&starting)?;
+            self.report_start(&starting)?;
         }
         // All other processes are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
         if self.container.is_none() {
             self.kill_left_behind(ended.pid);
         }
-        let exited = Exited::new(command.number, ended, command.asked);
+        let exited = Exited::new(command.number, ended, command.kill_requested);
         wire::send(&self.channel, &FromInit::Exited(exited), &[])
     }
 
@@ -231,15 +231,15 @@ impl Init {
             rustix::io::retry_on_intr(|| poll(&mut signals, None))?;
             drain_signals(self.signals.as_fd())?;
         }
-        let changes: Vec<_> = self.container.iter().flat_map(|container| &container.changes).map(AsFd::as_fd).collect();
-        wire::send(&self.channel, &FromInit::Frozen, &changes)
+        let uppers: Vec<_> = self.container.iter().flat_map(|container| &container.uppers).map(AsFd::as_fd).collect();
+        wire::send(&self.channel, &FromInit::Frozen, &uppers)
     }
 
     fn kill_command(&mut self, number: u32) {
         let Some((pid, command)) = self.commands.iter_mut().find(|(_, command)| command.number == number) else {
             return;
         };
-        command.asked = true;
+        command.kill_requested = true;
         let pid = *pid;
         if self.commands.len() == 1 {
             self.kill_everything();
@@ -263,7 +263,7 @@ impl Init {
 
     /// Kills every process but this one.
     fn kill_everything(&self) {
-        if self.surroundings.walled {
+        if self.defaults.is_isolated {
             let _ = kill_all_others();
             return;
         }

@@ -13,17 +13,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
-use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now, map_owners};
+use workers_engine_sys::{
+    Cloned, NewNamespaces, SingleThread, clone_process, exit_now, map_owners, unshare_namespaces,
+};
 
-use super::confine::take_container_root;
 use super::ids::IdRange;
 use super::mounts::{attach, clone_tree, open_path};
+use super::privileges::take_container_root;
 use super::probe::in_user_namespace;
 use crate::container::{FIRST_ID, IDS, MOST_CONTAINERS};
 use crate::message::ContainerSetup;
 
-/// The state that a launcher of containers keeps.
-pub(super) struct Host {
+/// Makes the layers of containers, with the owners of their files mapped to the ids of each container.
+pub(super) struct LayerFactory {
     thread: SingleThread,
     setup: ContainerSetup,
     /// The first id of the container in slot 0; the ids of the others follow.
@@ -62,7 +64,7 @@ impl Layers {
     }
 }
 
-impl Host {
+impl LayerFactory {
     /// Finds out whether containers can have ids of their own, and falls back to shared ids where the setup permits it.
     ///
     /// # Errors
@@ -185,14 +187,14 @@ fn tree(path: &str, owners: Option<&OwnedFd>) -> io::Result<OwnedFd> {
 /// Mounts an overlay over a layer as the root of a container, to see whether the kernel can do it.
 fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -> io::Result<()> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_process(thread, Namespaces::OWN)? {
+    match clone_process(thread, NewNamespaces::USER_AND_PID)? {
         Cloned::Child => {
             drop(release);
             let tried = || -> io::Result<()> {
                 if rustix::io::read(&released, &mut [0; 1])? != 1 {
                     return Err(io::Error::from(rustix::io::Errno::INTR));
                 }
-                enter_own_namespaces(thread)?;
+                unshare_namespaces(thread)?;
                 mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
                 // Opened while the process may still walk to it.
                 let stage = open_path(stage)?;

@@ -38,7 +38,7 @@ const LOCKED_BYTES: u64 = 64 * 1024;
 const QUEUED_SIGNALS: u64 = 512;
 
 /// Limits the user namespace of this process, after it has made all its other namespaces. No process in it has the
-/// capability to change the limits once the walls stand.
+/// capability to change the limits once the isolation is set up.
 pub(super) fn limit_namespace(watches: &Watches) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(OF_NAMESPACE, flags, Mode::empty())?;

@@ -6,32 +6,34 @@
 //!
 //! * [`start`]: becoming the launcher;
 //! * [`probe`]: finding out what the host lets the launcher do;
-//! * [`serve`]: the event loop; it handles [`ToLauncher`](crate::message::ToLauncher) messages and the ends of
+//! * [`event_loop`]: the event loop; it handles [`ToLauncher`](crate::message::ToLauncher) messages and the ends of
 //!   sandboxes;
 //! * [`create`]: clones a sandbox's first process into a network namespace ([`networks`]) under its own id
 //!   ([`creator`]), maps its ids, puts it into its cgroup, and releases it;
-//! * [`enter`]: the child walls itself in: [`limits`] limits it, [`root`] makes the mounts, with devices of its own
-//!   ([`devices`]), [`confine`] gives up privileges;
-//! * [`check`]: the child checks that its walls stand;
-//! * [`init`]: the child is now the sandbox's first process: it starts commands ([`command`]), writes files
+//! * [`enter`]: the new process isolates itself: [`limits`] limits it, [`root`] makes the mounts, with devices of its
+//!   own ([`devices`]), [`privileges`] gives up privileges;
+//! * [`check`]: the new process checks that its isolation is complete;
+//! * [`init`]: the new process is now the init of the sandbox: it starts commands ([`command`]), writes files
 //!   ([`write`]), makes sockets ([`names`]) and reaps;
-//! * [`templates`]: manages booted nodes; [`template`] is the code that runs in them; a copy of a template joins a
-//!   sandbox ([`join`]) to run a program there, and is the launcher's child ([`forks`]).
+//! * [`templates`]: manages the templates; [`template`] is the code that runs in them; a child of a template joins a
+//!   sandbox ([`join`]) and runs a program there; the launcher is its parent ([`children`]).
 //!
-//! These share what lies below them: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
-//! mounts, [`told`] reads what the kernel reports about a process, [`wall`] names the walls.
+//! The modules below are shared by these: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
+//! mounts, [`proc_self`] reads what the kernel reports about a process, [`isolation_layer`] names the layers that a
+//! test can omit.
 
 mod check;
+mod children;
 mod command;
-mod confine;
 mod container;
 mod create;
 mod creator;
 pub(crate) mod devices;
 mod enter;
-mod forks;
+pub(crate) mod event_loop;
 mod ids;
 mod init;
+pub(crate) mod isolation_layer;
 mod join;
 mod layers;
 mod limits;
@@ -39,22 +41,21 @@ mod mounts;
 mod names;
 mod networks;
 mod oom_score;
+mod privileges;
 mod probe;
-mod room;
+pub(crate) mod proc_self;
 mod root;
-mod running;
-pub(crate) mod serve;
+mod sandbox_entry;
 mod setup;
 mod start;
 mod steps;
 mod template;
+mod template_memory;
 mod templates;
-pub(crate) mod told;
 mod tools;
 pub(crate) mod user;
-pub(crate) mod wall;
 mod write;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};
 pub use start::{launcher_main, run_launcher_if_asked};
-pub use template::serve_template;
+pub use template::run_template;

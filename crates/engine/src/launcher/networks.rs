@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use workers_engine_sys::{
-    Cloned, Namespaces, SingleThread, bring_loopback_up, clone_process, enter_network, leave_network,
+    Cloned, NewNamespaces, SingleThread, bring_loopback_up, clone_process, enter_network, unshare_network,
 };
 
 /// How many unused namespaces are kept.
@@ -83,7 +83,7 @@ impl Networks {
     /// # Errors
     ///
     /// When the namespace cannot be entered, or not left again, or the process cannot be cloned.
-    pub(super) fn clone_into(&self, network: &OwnedFd, namespaces: Namespaces) -> io::Result<Cloned> {
+    pub(super) fn clone_into(&self, network: &OwnedFd, namespaces: NewNamespaces) -> io::Result<Cloned> {
         enter_network(self.thread, network.as_fd())?;
         let cloned = clone_process(self.thread, namespaces);
         if !matches!(cloned, Ok(Cloned::Child)) {
@@ -93,7 +93,7 @@ impl Networks {
     }
 
     fn make(&self) -> io::Result<OwnedFd> {
-        leave_network(self.thread)?;
+        unshare_network(self.thread)?;
         let made = bring_loopback_up().and_then(|()| current());
         enter_network(self.thread, self.own.as_fd())?;
         made

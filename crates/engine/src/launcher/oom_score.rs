@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::OFlags;
 
-use super::told::Told;
+use super::proc_self::ProcSelf;
 
 /// More than any process of the host has by default, so that the kernel kills sandboxes first when the host is out of
 /// memory.
@@ -19,8 +19,8 @@ pub(super) struct OomScore {
 }
 
 impl OomScore {
-    pub(super) fn open(told: &Told) -> io::Result<Self> {
-        let file = told.file("oom_score_adj", OFlags::RDWR)?;
+    pub(super) fn open(proc_self: &ProcSelf) -> io::Result<Self> {
+        let file = proc_self.file("oom_score_adj", OFlags::RDWR)?;
         let mut own = vec![0; 16];
         let length = rustix::io::read(&file, &mut own)?;
         own.truncate(length);
@@ -37,7 +37,7 @@ impl OomScore {
 }
 
 /// Raises the out-of-memory score of the process and of the descendants that it makes from now on.
-pub(super) fn raise_oom_score(told: &Told) -> io::Result<()> {
-    rustix::io::write(told.file("oom_score_adj", OFlags::WRONLY)?, OOM_SCORE)?;
+pub(super) fn raise_oom_score(proc_self: &ProcSelf) -> io::Result<()> {
+    rustix::io::write(proc_self.file("oom_score_adj", OFlags::WRONLY)?, OOM_SCORE)?;
     Ok(())
 }

@@ -8,14 +8,14 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::process::{Pid, WaitOptions, getegid, geteuid};
-use workers_engine_sys::{Cloned, Namespaces, SingleThread, clone_process, enter_own_namespaces, exit_now};
+use workers_engine_sys::{Cloned, NewNamespaces, SingleThread, clone_process, exit_now, unshare_namespaces};
 
-use super::confine::take_inner_ids;
 use super::devices::Devices;
 use super::ids::{IdRange, map_ids};
-use super::wall::Wall;
+use super::isolation_layer::IsolationLayer;
+use super::privileges::take_inner_ids;
 use crate::fault::named;
-use crate::message::{Configuration, Found};
+use crate::message::{Configuration, HostFeatures};
 
 /// Finds out what the host lets this launcher do.
 ///
@@ -23,35 +23,35 @@ use crate::message::{Configuration, Found};
 ///
 /// When a piece of the isolation is missing that the operator has not given up explicitly; when an earlier launcher
 /// found more; when a failure that may pass (a limit that is reached, no memory) prevents the trial.
-pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<Found> {
-    let Some(walls) = &configuration.walls else { return Ok(Found::default()) };
-    let own_uids = geteuid().is_root() && works(thread, Some(walls.first_uid), || Ok(()))?;
+pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::Result<HostFeatures> {
+    let Some(isolation) = &configuration.isolation else { return Ok(HostFeatures::default()) };
+    let own_uids = geteuid().is_root() && works(thread, Some(isolation.first_uid), || Ok(()))?;
     if !own_uids && geteuid().is_root() {
         return Err(io::Error::other(
             "sandboxes cannot have user ids of their own, for the kernel does not let this process map any, and root's own are not for them",
         ));
     }
-    if !own_uids && !walls.may_share_uids {
+    if !own_uids && !isolation.may_share_uids {
         return Err(io::Error::other(
             "sandboxes cannot have user ids of their own, for the server is not root: start it as root, or let all of them share \
              the server's id with `--allow-weaker shared-user-id`",
         ));
     }
-    let has_overlays = !(cfg!(debug_assertions) && walls.omitted == Some(Wall::Overlays));
-    let overlays = has_overlays && works(thread, own_uids.then_some(walls.first_uid), mount_overlay)?;
-    let own_devices = own_uids && answer(Devices::of_host(&walls.runtime.devices)?.make())?;
-    if !own_devices && !walls.may_share_uids {
+    let has_overlays = !(cfg!(debug_assertions) && isolation.omitted == Some(IsolationLayer::Overlays));
+    let overlays = has_overlays && works(thread, own_uids.then_some(isolation.first_uid), mount_overlay)?;
+    let own_devices = own_uids && is_possible(Devices::of_host(&isolation.runtime.devices)?.make())?;
+    if !own_devices && !isolation.may_share_uids {
         return Err(io::Error::other(
             "sandboxes cannot have devices of their own, for the kernel does not let this process make any (CAP_MKNOD): \
              let it, or let all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",
         ));
     }
-    let found = Found { own_uids, overlays, own_devices };
-    match configuration.least {
-        Some(least) if !found.is_as_good_as(least) => {
-            Err(io::Error::other(format!("the host lets a launcher do less than before: {found:?}, before {least:?}")))
-        }
-        _ => Ok(found),
+    let features = HostFeatures { own_uids, overlays, own_devices };
+    match configuration.required {
+        Some(required) if !features.includes(required) => Err(io::Error::other(format!(
+            "the host lets a launcher do less than before: {features:?}, before {required:?}"
+        ))),
+        _ => Ok(features),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn in_user_namespace<T>(
     work: impl FnOnce(Pid) -> io::Result<T>,
 ) -> io::Result<T> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_process(thread, Namespaces::OWN)? {
+    match clone_process(thread, NewNamespaces::USER_AND_PID)? {
         Cloned::Child => {
             drop(release);
             // Blocks until the launcher closes the pipe, or is gone.
@@ -100,7 +100,7 @@ pub(super) fn in_user_namespace<T>(
 /// When it failed for a reason that may pass, which says nothing about whether it is possible.
 fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Result<()>) -> io::Result<bool> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    match clone_process(thread, Namespaces::OWN) {
+    match clone_process(thread, NewNamespaces::USER_AND_PID) {
         Ok(Cloned::Child) => {
             drop(release);
             // Even after a panic, the child must not run on in the launcher's frames.
@@ -109,7 +109,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
                     return NOT_RELEASED;
                 }
                 let tried =
-                    enter_own_namespaces(thread).and_then(|()| take_inner_ids(uid.is_some())).and_then(|()| trial());
+                    unshare_namespaces(thread).and_then(|()| take_inner_ids(uid.is_some())).and_then(|()| trial());
                 tried.map_or_else(|error| if is_final(&error) { IMPOSSIBLE } else { FAILED }, |()| 0)
             }));
             exit_now(code.unwrap_or(FAILED))
@@ -143,7 +143,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
 /// # Errors
 ///
 /// As [`works`].
-fn answer<T>(tried: io::Result<T>) -> io::Result<bool> {
+fn is_possible<T>(tried: io::Result<T>) -> io::Result<bool> {
     match tried {
         Err(error) if !is_final(&error) => Err(error),
         other => Ok(other.is_ok()),
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_for_want_of_something_is_no_answer() {
+    fn a_failure_for_lack_of_a_resource_decides_nothing() {
         for errno in [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::INTR, Errno::BUSY] {
             assert!(!is_final(&io::Error::from(errno)), "{errno}");
         }

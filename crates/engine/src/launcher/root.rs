@@ -17,7 +17,7 @@ use super::devices::DeviceSource;
 use super::mounts::{attach, bind, c_string, clone_tree, make_file_system, mount_memory, move_to, open_path};
 use super::steps::step;
 use crate::copy;
-use crate::message::{CreateSandbox, Runtime, Walls};
+use crate::message::{CreateSandbox, IsolationSetup, Runtime};
 
 /// The mount attributes of node's files.
 pub(super) const READ_ONLY: MountAttributes =
@@ -32,14 +32,18 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Opens the parts, while the process may still walk to them.
-    pub(super) fn open(walls: &Walls, order: &CreateSandbox, devices: Option<OwnedFd>) -> io::Result<Self> {
-        let runtime = &walls.runtime;
+    pub(super) fn open(
+        isolation: &IsolationSetup,
+        order: &CreateSandbox,
+        devices: Option<OwnedFd>,
+    ) -> io::Result<Self> {
+        let runtime = &isolation.runtime;
         // So that nothing that is mounted here appears on the host, and the reverse.
         mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
         Ok(Self {
             system: System::open(runtime)?,
             lower: open_path(&order.lower)?,
-            devices: DeviceSource::open(devices, walls)?,
+            devices: DeviceSource::open(devices, isolation)?,
         })
     }
 }
@@ -77,19 +81,24 @@ impl System {
         })
     }
 
-    /// Opens the node program. `place` is an empty directory below the current one, where the files are attached for
-    /// that.
-    pub(super) fn node(&self, place: &str) -> io::Result<OwnedFd> {
+    /// Opens the node program. `mount_point` is an empty directory below the current one, where the files are attached
+    /// for that.
+    pub(super) fn node(&self, mount_point: &str) -> io::Result<OwnedFd> {
         if let Some(node) = &self.node {
             return node.try_clone();
         }
-        attach(&self.mount(true)?, place)?;
-        open_path(&format!("{place}/usr/bin/node"))
+        attach(&self.mount(true)?, mount_point)?;
+        open_path(&format!("{mount_point}/usr/bin/node"))
     }
 }
 
 /// Mounts everything, makes it the root and leaves the host's file system behind.
-pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
+pub(super) fn build_root(
+    sources: &Sources,
+    isolation: &IsolationSetup,
+    overlay: bool,
+    order: &CreateSandbox,
+) -> io::Result<()> {
     let root = step("root", sources.system.mount(overlay))?;
     step("root, in its place", move_to(&root, sources.system.root.as_fd()))?;
     rustix::process::fchdir(&root)?;
@@ -98,7 +107,7 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
         step("node, read-only", mount_attributes(node.as_fd(), READ_ONLY))?;
     }
     step("devices", sources.devices.attach())?;
-    step("process files", mount_proc(walls))?;
+    step("process files", mount_proc(isolation))?;
     step("writable files", mount_writable(sources, overlay, order))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
     // The host's file system now lies over ours.
@@ -108,9 +117,9 @@ pub(super) fn build_root(sources: &Sources, walls: &Walls, overlay: bool, order:
 
 /// Mounts the `/proc` of this pid namespace, read-only as a whole, without the files that reveal something about the
 /// host.
-fn mount_proc(walls: &Walls) -> io::Result<()> {
+fn mount_proc(isolation: &IsolationSetup) -> io::Result<()> {
     // The paths lie in the root, which is read-only by then.
-    mount_proc_at("proc", walls, &Nothing { file: "dev/null", directory: "var/empty" })
+    mount_proc_at("proc", isolation, &Nothing { file: "dev/null", directory: "var/empty" })
 }
 
 /// The empty file and directory that are mounted over hidden ones: paths below the current directory that no sandbox
@@ -123,11 +132,11 @@ pub(super) struct Nothing {
 }
 
 /// Mounts `/proc` at a path that no sandbox can change.
-pub(super) fn mount_proc_at(target: &str, walls: &Walls, nothing: &Nothing) -> io::Result<()> {
+pub(super) fn mount_proc_at(target: &str, isolation: &IsolationSetup, nothing: &Nothing) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC | MountFlags::RDONLY;
     mount("proc", target, "proc", flags, None)?;
-    let files = walls.runtime.masked_files.iter().map(|name| (nothing.file, name));
-    let directories = walls.runtime.masked_directories.iter().map(|name| (nothing.directory, name));
+    let files = isolation.runtime.masked_files.iter().map(|name| (nothing.file, name));
+    let directories = isolation.runtime.masked_directories.iter().map(|name| (nothing.directory, name));
     for (with, name) in files.chain(directories) {
         // By path: there are dozens of them, and this takes one system call each instead of five.
         match mount_bind(with, format!("{target}/{name}")) {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use workers_engine_sys::{SingleThread, ignore_requests_to_end, install_as, keep_only};
 
+use super::event_loop::Launcher;
 use super::limits::skip_crash_handler;
-use super::serve::Launcher;
 use super::steps::null_device;
 
 /// The first argument that turns a host program into the launcher.
@@ -41,7 +41,7 @@ pub fn launcher_main() -> ExitCode {
     match try_main() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("workers-sandbox-launcher: {error}\n"));
+            write_to_stderr(&format!("workers-sandbox-launcher: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -49,14 +49,14 @@ pub fn launcher_main() -> ExitCode {
 
 /// Writes to standard error, which is the server's; the launcher has no log. If the pipe is full because its reader has
 /// stopped, the message is lost: waiting would keep the launcher from exiting.
-fn say(words: &str) {
+fn write_to_stderr(message: &str) {
     let stderr = io::stderr();
     let mut waiting = [PollFd::new(&stderr, PollFlags::OUT)];
     let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
     if matches!(poll(&mut waiting, Some(&at_once)), Ok(1)) {
         // A pipe that is writable takes so many bytes at once, without blocking.
-        let words = words.as_bytes();
-        let _ = rustix::io::write(stderr.as_fd(), words.get(..PIPE_BUF).unwrap_or(words));
+        let message = message.as_bytes();
+        let _ = rustix::io::write(stderr.as_fd(), message.get(..PIPE_BUF).unwrap_or(message));
     }
 }
 
@@ -81,7 +81,7 @@ fn try_main() -> io::Result<()> {
     skip_crash_handler();
     // So that the files of sandboxes have exactly the modes that they are made with, independent of the server's umask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let result = Launcher::configure(thread, server)?.map_or(Ok(()), Launcher::serve);
+    let result = Launcher::configure(thread, server)?.map_or(Ok(()), Launcher::run);
     drop(lock);
     result
 }

@@ -1,7 +1,7 @@
-//! Booted nodes, which are forked for programs: starting, assigning and replacing them.
+//! Manages the templates, booted nodes that are forked for programs: boots, assigns and replaces them.
 //!
 //! All forks of a template have the same address space layout, so by default a template serves one content only. One
-//! spare template, which has never been forked, stands ready for the next content, or to replace a worn-out template. A
+//! spare template, which has never been forked, stands ready for the next content, or to replace a retired one. A
 //! program for which there is no template starts its own node.
 //!
 //! The launcher never waits for a template: it sends an order, and handles the result when it arrives.
@@ -14,17 +14,17 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use workers_engine_sys::{
-    CommandImage, SingleThread, bear_children_beside, exec, exit_now, fork_process, install_as, keep_only,
-    reset_signals,
+    CommandImage, SingleThread, exec, exit_now, fork_process, install_as, keep_only, reset_signals,
+    set_child_pid_namespace,
 };
 
-use super::forks::kill_and_reap;
+use super::children::kill_and_reap;
 use super::oom_score::raise_oom_score;
-use super::room::{available, size_of};
+use super::proc_self::ProcSelf;
 use super::setup::Setup;
 use super::steps::null_device;
-use super::told::Told;
-use crate::message::{CommandName, Fork, FromTemplate, Surroundings, TemplateSetup, ToTemplate};
+use super::template_memory::{available, size_of};
+use crate::message::{CommandName, ForkChild, FromTemplate, LauncherContext, TemplateSetup, ToTemplate};
 use crate::wire::{self, Received};
 
 /// After how many forks we check whether a template has grown, and by how many bytes it may grow.
@@ -53,69 +53,75 @@ pub(super) struct Templates {
     spare: Option<Template>,
     /// In order of use: the last element is the most recently used.
     assigned: Vec<Template>,
-    /// Templates that get no more orders, and are killed when they have responded to all earlier ones.
+    /// Templates that get no more orders to fork, and are killed when they have responded to all earlier ones.
     retired: Vec<Template>,
     next_number: u64,
     last_boot: Option<Instant>,
     failures: u32,
-    told: Option<bool>,
+    /// Whether there are templates, as last reported to the server; `None` before the first report.
+    reported: Option<bool>,
     /// Whether an assigned template has finished booting, so that its size is now available.
-    is_to_weigh: bool,
+    must_check_memory: bool,
 }
 
-/// The result of an order.
-pub(super) enum Answer {
-    /// There is a copy.
+/// The result of an order to fork.
+pub(super) enum ForkResult {
+    /// There is a child.
     Forked { name: CommandName, pid: Pid, pidfd: OwnedFd },
-    /// There is no copy.
+    /// There is no child.
     NotForked(CommandName),
     /// The template ended before it reported a result.
     Unknown(CommandName),
 }
 
 /// A message from a template.
-enum Heard {
+enum TemplateMessage {
     Booted,
-    Answer(Answer),
+    ForkResult(ForkResult),
 }
 
 struct Template {
     number: u64,
     pid: Pid,
     socket: OwnedFd,
+    /// Whether it has booted.
     is_ready: bool,
+    /// Whether the event loop watches its socket.
     is_watched: bool,
+    /// The content that it is assigned to; empty for a spare one.
     content: String,
     forks: u32,
     /// Whether it gets no more orders to fork.
-    is_worn: bool,
+    is_retired: bool,
     /// The size of its own memory in bytes, measured when it had booted.
     size: Option<u64>,
-    /// The orders without a result so far, oldest first.
-    asked: VecDeque<CommandName>,
+    /// The orders to fork without a result so far, oldest first.
+    pending: VecDeque<CommandName>,
     /// When the oldest of these orders was sent, or the last result arrived.
     since: Instant,
 }
 
 impl Templates {
     pub(super) fn new(setup: &Setup) -> Self {
-        let walls = setup.surroundings.configuration.walls.as_ref();
+        let isolation = setup.context.configuration.isolation.as_ref();
         Self {
-            setup: walls.and_then(|walls| walls.templates.clone()).filter(|_| can_send_children()),
+            setup: isolation
+                .and_then(|isolation| isolation.templates.clone())
+                .filter(|_| can_set_child_pid_namespace()),
             spare: None,
             assigned: Vec::new(),
             retired: Vec::new(),
             next_number: 0,
             last_boot: None,
             failures: 0,
-            told: None,
-            is_to_weigh: false,
+            reported: None,
+            must_check_memory: false,
         }
     }
 
     /// Boots a spare template if there is none and the pause is over. Returns the number and socket of a spare template
     /// that the event loop does not watch yet.
-    pub(super) fn keep(&mut self, setup: &Setup) -> Option<(u64, &OwnedFd)> {
+    pub(super) fn boot_spare(&mut self, setup: &Setup) -> Option<(u64, &OwnedFd)> {
         if let Some(files) = &self.setup
             && self.wants_spare()
             && self.last_boot.is_none_or(|last| last.elapsed() >= self.pause())
@@ -123,7 +129,7 @@ impl Templates {
             let number = self.next_number;
             self.next_number += 1;
             self.last_boot = Some(Instant::now());
-            match boot(setup.thread, files, &setup.surroundings, number) {
+            match boot(setup.thread, files, &setup.context, number) {
                 Ok(template) => self.spare = Some(template),
                 Err(_) => self.failures = self.failures.saturating_add(1),
             }
@@ -135,7 +141,7 @@ impl Templates {
 
     /// Makes a spare template boot at once if one is missing for this content, unless booting fails. Returns whether it
     /// did.
-    pub(super) fn hasten(&mut self, content: &str) -> bool {
+    pub(super) fn boot_now(&mut self, content: &str) -> bool {
         let is_wanted = self.wants_spare() && self.failures == 0 && self.assigned_to(content).is_none();
         if is_wanted {
             self.last_boot = None;
@@ -145,7 +151,7 @@ impl Templates {
 
     /// Returns the index of the template that serves a content.
     fn assigned_to(&self, content: &str) -> Option<usize> {
-        let serves_all = self.setup.as_ref().is_some_and(|setup| setup.room.is_none());
+        let serves_all = self.setup.as_ref().is_some_and(|setup| setup.budget.is_none());
         self.assigned.iter().position(|template| serves_all || template.content == content)
     }
 
@@ -170,19 +176,20 @@ impl Templates {
     }
 
     /// Returns the time until something has to be done without an event: a boot, or ending an overdue template.
-    pub(super) fn rest(&self) -> Option<Duration> {
+    pub(super) fn next_timeout(&self) -> Option<Duration> {
         let boot = self.last_boot.filter(|_| self.wants_spare()).map(|last| last + self.pause());
-        let asked = self.all().filter(|template| !template.asked.is_empty()).map(|template| template.since + PATIENCE);
-        asked.chain(boot).min().map(|next| next.saturating_duration_since(Instant::now()))
+        let overdue =
+            self.all().filter(|template| !template.pending.is_empty()).map(|template| template.since + PATIENCE);
+        overdue.chain(boot).min().map(|next| next.saturating_duration_since(Instant::now()))
     }
 
     fn all(&self) -> impl Iterator<Item = &Template> {
         self.assigned.iter().chain(&self.retired).chain(&self.spare)
     }
 
-    /// Returns whether a template may have made a copy that it has not reported yet.
-    pub(super) fn are_asked(&self) -> bool {
-        self.all().any(|template| !template.asked.is_empty())
+    /// Returns whether a template may have made a child that it has not reported yet.
+    pub(super) fn has_pending_forks(&self) -> bool {
+        self.all().any(|template| !template.pending.is_empty())
     }
 
     /// Returns the process ids of all templates.
@@ -191,26 +198,26 @@ impl Templates {
     }
 
     /// Returns whether there are templates, if that has changed since the last call.
-    pub(super) fn news(&mut self) -> Option<bool> {
+    pub(super) fn readiness_change(&mut self) -> Option<bool> {
         let known = match &self.spare {
             _ if self.setup.is_none() || self.failures >= MOST_FAILURES => Some(false),
             Some(spare) if spare.is_ready => Some(true),
-            _ => self.told,
+            _ => self.reported,
         };
-        (known != std::mem::replace(&mut self.told, known)).then_some(known).flatten()
+        (known != std::mem::replace(&mut self.reported, known)).then_some(known).flatten()
     }
 
     /// Handles an event on a template's socket: it has booted, it reports the result of an order, or (when the socket
     /// is closed) it has ended.
-    pub(super) fn spoke(&mut self, number: u64) -> Vec<Answer> {
-        let answers = self.hear(number);
-        if std::mem::take(&mut self.is_to_weigh) {
-            self.keep_within_room();
+    pub(super) fn handle_event(&mut self, number: u64) -> Vec<ForkResult> {
+        let results = self.receive(number);
+        if std::mem::take(&mut self.must_check_memory) {
+            self.keep_within_budget();
         }
-        answers
+        results
     }
 
-    fn hear(&mut self, number: u64) -> Vec<Answer> {
+    fn receive(&mut self, number: u64) -> Vec<ForkResult> {
         if let Some(spare) = self.spare.as_mut().filter(|spare| spare.number == number) {
             if let Ok(Some(Received { message: FromTemplate::Ready, .. })) = wire::receive(&spare.socket) {
                 spare.become_ready();
@@ -225,15 +232,15 @@ impl Templates {
         for list in [&mut self.assigned, &mut self.retired] {
             let Some(index) = list.iter().position(|template| template.number == number) else { continue };
             let Some(template) = list.get_mut(index) else { continue };
-            let heard = template.hear();
-            let is_done = template.is_worn && template.asked.is_empty();
-            let answers = match heard {
-                Some(Heard::Booted) => {
+            let received = template.receive();
+            let is_done = template.is_retired && template.pending.is_empty();
+            let results = match received {
+                Some(TemplateMessage::Booted) => {
                     self.failures = 0;
-                    self.is_to_weigh = true;
+                    self.must_check_memory = true;
                     Vec::new()
                 }
-                Some(Heard::Answer(answer)) => vec![answer],
+                Some(TemplateMessage::ForkResult(result)) => vec![result],
                 None => {
                     self.failures = self.failures.saturating_add(u32::from(!template.is_ready));
                     return list.remove(index).end();
@@ -242,14 +249,14 @@ impl Templates {
             if is_done {
                 list.remove(index).end();
             }
-            return answers;
+            return results;
         }
         Vec::new()
     }
 
     /// Kills the templates that do not respond in time.
-    pub(super) fn end_overdue(&mut self) -> Vec<Answer> {
-        let is_overdue = |template: &mut Template| !template.asked.is_empty() && template.since.elapsed() >= PATIENCE;
+    pub(super) fn end_overdue(&mut self) -> Vec<ForkResult> {
+        let is_overdue = |template: &mut Template| !template.pending.is_empty() && template.since.elapsed() >= PATIENCE;
         let (assigned, retired) = (&mut self.assigned, &mut self.retired);
         let overdue = assigned.extract_if(.., is_overdue).chain(retired.extract_if(.., is_overdue));
         overdue.flat_map(Template::end).collect()
@@ -264,58 +271,58 @@ impl Templates {
     }
 
     /// Orders a fork. Returns whether a template took the order.
-    pub(super) fn fork(&mut self, fork: Fork, descriptors: &[BorrowedFd<'_>]) -> bool {
-        let Some(forks) = self.setup.as_ref().map(|setup| setup.forks) else { return false };
-        let Fork { name, content, waits } = fork;
+    pub(super) fn fork(&mut self, order: ForkChild, descriptors: &[BorrowedFd<'_>]) -> bool {
+        let Some(max_forks) = self.setup.as_ref().map(|setup| setup.max_forks) else { return false };
+        let ForkChild { name, content, waits_for_boot } = order;
         let known = self.assigned_to(&content).map(|index| self.assigned.remove(index));
         let is_new = known.is_none();
-        let found = known.or_else(|| self.spare.take_if(|spare| spare.is_ready || waits));
+        let found = known.or_else(|| self.spare.take_if(|spare| spare.is_ready || waits_for_boot));
         let Some(mut template) = found else { return false };
         // If sending fails, the template has ended, and the event loop sees that on its socket.
-        let asked = template.ask(name, descriptors);
+        let is_sent = template.send_fork(name, descriptors);
         template.content = content;
-        template.is_worn = template.forks >= forks || template.has_grown();
-        if template.is_worn {
+        template.is_retired = template.forks >= max_forks || template.has_grown();
+        if template.is_retired {
             self.retired.push(template);
         } else {
             self.assigned.push(template);
         }
         if is_new {
-            self.keep_within_room();
+            self.keep_within_budget();
         }
-        asked
+        is_sent
     }
 
-    /// Ends the least recently used templates, until the rest fits into the room and leaves enough memory to others.
-    pub(super) fn keep_within_room(&mut self) {
-        let Some(room) = self.setup.as_ref().and_then(|setup| setup.room) else { return };
+    /// Ends the least recently used templates, until the rest is within the budget and leaves enough memory to others.
+    pub(super) fn keep_within_budget(&mut self) {
+        let Some(budget) = self.setup.as_ref().and_then(|setup| setup.budget) else { return };
         let sizes: Vec<_> = self.assigned.iter().map(|template| template.size.unwrap_or_default()).collect();
-        let surplus = room.surplus(&sizes, available());
+        let surplus = budget.surplus(&sizes, available());
         for template in self.assigned.drain(..surplus).collect::<Vec<_>>() {
             self.retire(template);
         }
     }
 
     fn retire(&mut self, mut template: Template) {
-        if template.asked.is_empty() {
+        if template.pending.is_empty() {
             template.end();
         } else {
-            template.is_worn = true;
+            template.is_retired = true;
             self.retired.push(template);
         }
     }
 }
 
 impl Template {
-    fn ask(&mut self, name: CommandName, descriptors: &[BorrowedFd<'_>]) -> bool {
+    fn send_fork(&mut self, name: CommandName, descriptors: &[BorrowedFd<'_>]) -> bool {
         if wire::send(&self.socket, &ToTemplate::Fork, descriptors).is_err() {
             return false;
         }
-        if self.asked.is_empty() {
+        if self.pending.is_empty() {
             self.since = Instant::now();
         }
         self.forks += 1;
-        self.asked.push_back(name);
+        self.pending.push_back(name);
         true
     }
 
@@ -336,44 +343,44 @@ impl Template {
 
     /// Reads a message: the template has booted, or the result of the oldest order. Returns `None` when the template
     /// has ended or breaks the protocol.
-    fn hear(&mut self) -> Option<Heard> {
+    fn receive(&mut self) -> Option<TemplateMessage> {
         let Ok(Some(Received { message, descriptors })) = wire::receive(&self.socket) else { return None };
-        let copy = match message {
-            // Without a descriptor we cannot watch for the end of the copy; it is handled as if the template had not
+        let child = match message {
+            // Without a descriptor we cannot watch for the end of the child; it is handled as if the template had not
             // reported it.
             FromTemplate::Forked { pid } => Some((Pid::from_raw(pid)?, wire::first(descriptors).ok()?)),
             FromTemplate::NotForked { .. } => None,
             FromTemplate::Ready if self.is_ready => return None,
             FromTemplate::Ready => {
                 self.become_ready();
-                return Some(Heard::Booted);
+                return Some(TemplateMessage::Booted);
             }
         };
-        let name = self.asked.pop_front()?;
+        let name = self.pending.pop_front()?;
         self.since = Instant::now();
-        Some(Heard::Answer(match copy {
-            Some((pid, pidfd)) => Answer::Forked { name, pid, pidfd },
-            None => Answer::NotForked(name),
+        Some(TemplateMessage::ForkResult(match child {
+            Some((pid, pidfd)) => ForkResult::Forked { name, pid, pidfd },
+            None => ForkResult::NotForked(name),
         }))
     }
 
     /// Kills the template. The first of its open orders may have been carried out already, so its result is unknown.
-    fn end(self) -> Vec<Answer> {
+    fn end(self) -> Vec<ForkResult> {
         kill_and_reap(self.pid);
-        let answer = |(index, name)| if index == 0 { Answer::Unknown(name) } else { Answer::NotForked(name) };
-        self.asked.into_iter().enumerate().map(answer).collect()
+        let result = |(index, name)| if index == 0 { ForkResult::Unknown(name) } else { ForkResult::NotForked(name) };
+        self.pending.into_iter().enumerate().map(result).collect()
     }
 }
 
 /// Returns whether this process, and the processes it starts, may let their children be born into a sandbox's pid
 /// namespace.
-fn can_send_children() -> bool {
+fn can_set_child_pid_namespace() -> bool {
     let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
-    itself.is_ok_and(|itself| bear_children_beside(itself.as_fd()).is_ok())
+    itself.is_ok_and(|itself| set_child_pid_namespace(itself.as_fd()).is_ok())
 }
 
 /// Starts a template, which sends a message when it has booted.
-fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings, number: u64) -> io::Result<Template> {
+fn boot(thread: SingleThread, files: &TemplateSetup, context: &LauncherContext, number: u64) -> io::Result<Template> {
     let (socket, theirs) = wire::channel()?;
     let options = [
         // Threads do not survive a fork.
@@ -385,7 +392,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         // Keeps the code that was compiled ahead.
         "--no-flush-bytecode",
         // The memory reducer collects garbage in a heap that has been idle for seconds. A template is idle, so each of
-        // its copies would begin with a garbage collection.
+        // its children would begin with a garbage collection.
         "--no-memory-reducer",
     ];
     let arguments = ["node"].into_iter().chain(options).chain([files.script.as_str(), &files.library, &files.module]);
@@ -395,7 +402,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
     let preloaded = format!("./{library}");
     let environment = [("PATH", "/usr/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("LD_PRELOAD", &preloaded)];
     let environment = environment.map(|(name, value)| format!("{name}={value}")).to_vec();
-    let node = surroundings.configuration.node.clone();
+    let node = context.configuration.node.clone();
     let image = CommandImage::new(vec![node], arguments.map(str::to_owned).collect(), environment)?;
     let null = null_device()?;
     let Some(pid) = fork_process(thread)? else {
@@ -406,8 +413,8 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
             install_as(null.as_fd(), 1)?;
             install_as(null.as_fd(), 2)?;
             keep_only(&[])?;
-            // Its copies inherit the score.
-            raise_oom_score(&Told::open()?)?;
+            // Its children inherit the score.
+            raise_oom_score(&ProcSelf::open()?)?;
             reset_signals();
             Ok(())
         };
@@ -425,14 +432,14 @@ fn boot(thread: SingleThread, files: &TemplateSetup, surroundings: &Surroundings
         is_watched: false,
         content: String::new(),
         forks: 0,
-        is_worn: false,
+        is_retired: false,
         size: None,
-        asked: VecDeque::new(),
+        pending: VecDeque::new(),
         since: Instant::now(),
     };
     for timeout in [Timeout::Recv, Timeout::Send] {
         set_socket_timeout(&template.socket, timeout, Some(PATIENCE))?;
     }
-    wire::send(&template.socket, &ToTemplate::Configure(Box::new(surroundings.clone())), &[])?;
+    wire::send(&template.socket, &ToTemplate::Configure(Box::new(context.clone())), &[])?;
     Ok(template)
 }

@@ -18,7 +18,7 @@ use workers_domain::in_words;
 use crate::container::{HOME, USER};
 use crate::message::Tool;
 
-/// Does what `tool` says; returns the exit code.
+/// Carries out the operation; returns the exit code.
 pub(super) fn run(tool: &Tool) -> i32 {
     let done = match tool {
         Tool::Unpack { directory } => unpack(Path::new(directory), io::stdin().lock()),
@@ -44,7 +44,7 @@ fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
             continue;
         }
         let path = directory.join(inner_path(&entry)?);
-        write(&path, &mut entry).map_err(|error| Deed::Write.failed(&path, &error))?;
+        write(&path, &mut entry).map_err(|error| PathOperation::Write.failed(&path, &error))?;
     }
     Ok(())
 }
@@ -95,12 +95,12 @@ fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
     // its program file.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(io::Error::from);
-    let file = File::from(opened.map_err(|error| Deed::Read.failed(path, &error))?);
+    let file = File::from(opened.map_err(|error| PathOperation::Read.failed(path, &error))?);
     let is_of_kernel = rustix::fs::fstatfs(&file)?.f_type == rustix::fs::PROC_SUPER_MAGIC;
     if is_of_kernel || !file.metadata()?.is_file() {
-        return Err(Deed::Read.failed(path, &not_ordinary()));
+        return Err(PathOperation::Read.failed(path, &not_ordinary()));
     }
-    copy(file, to).map_err(|error| Deed::Read.failed(path, &error))
+    copy(file, to).map_err(|error| PathOperation::Read.failed(path, &error))
 }
 
 fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
@@ -111,20 +111,20 @@ fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
 fn make_directory(path: &Path, recursive: bool) -> io::Result<()> {
     let made = DirBuilder::new().recursive(recursive).mode(0o755).create(path);
     // Returned as a refusal and not as [`Tool::NOT_FOUND`]: if something is missing, it is the parent directory.
-    made.map_err(|error| refused(Deed::Make.failed(path, &error).to_string()))
+    made.map_err(|error| refused(PathOperation::Make.failed(path, &error).to_string()))
 }
 
 const NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// A kind of operation on a path.
 #[derive(Debug, Clone, Copy)]
-enum Deed {
+enum PathOperation {
     Write,
     Read,
     Make,
 }
 
-impl Deed {
+impl PathOperation {
     /// Returns an error of the same kind whose message is a sentence for the user: what cannot be done, why, and what
     /// to do about it.
     fn failed(self, path: &Path, error: &io::Error) -> io::Error {
@@ -218,26 +218,29 @@ mod tests {
     #[test]
     fn a_failure_says_what_cannot_be_done_why_and_what_to_do() {
         let path = Path::new("/usr/local/bin/x");
-        let said = |deed: Deed, errno: Errno| deed.failed(path, &errno.into()).to_string();
+        let message = |operation: PathOperation, errno: Errno| operation.failed(path, &errno.into()).to_string();
         assert_eq!(
-            said(Deed::Write, Errno::ACCESS),
+            message(PathOperation::Write, Errno::ACCESS),
             "`/usr/local/bin/x` cannot be written: permission denied for the user ubuntu, as whom files are read and \
              written. Write the file below /vercel, and move it with a command that runs with sudo."
         );
-        assert_eq!(said(Deed::Make, Errno::EXIST), "`/usr/local/bin/x` cannot be made: it is there already.");
         assert_eq!(
-            said(Deed::Make, Errno::NOENT),
+            message(PathOperation::Make, Errno::EXIST),
+            "`/usr/local/bin/x` cannot be made: it is there already."
+        );
+        assert_eq!(
+            message(PathOperation::Make, Errno::NOENT),
             "`/usr/local/bin/x` cannot be made: the directory for it is not there."
         );
-        assert_eq!(Deed::Read.failed(path, &Errno::NOENT.into()).kind(), io::ErrorKind::NotFound);
+        assert_eq!(PathOperation::Read.failed(path, &Errno::NOENT.into()).kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
     fn no_failure_has_a_number_of_the_operating_system() {
         for errno in (1..134).map(Errno::from_raw_os_error) {
-            for deed in [Deed::Write, Deed::Read, Deed::Make] {
-                let said = deed.failed(Path::new("/a"), &errno.into()).to_string();
-                assert!(!said.contains("os error") && said.ends_with('.'), "{said}");
+            for operation in [PathOperation::Write, PathOperation::Read, PathOperation::Make] {
+                let message = operation.failed(Path::new("/a"), &errno.into()).to_string();
+                assert!(!message.contains("os error") && message.ends_with('.'), "{message}");
             }
         }
         assert_eq!(malformed(&Errno::IO.into()).to_string(), "the archive is malformed: Input/output error");

@@ -6,8 +6,8 @@
 //! memory, where a filter cannot see them, and C libraries fall back to `clone`.
 //!
 //! The policy is installed in two parts. The launcher puts itself, and with it all that it makes, under [`outer`]: the
-//! policy, plus the calls that building the walls takes. A process that enters a sandbox adds [`inner`], which is short
-//! and refuses those calls again. Of the answers of several filters the strictest counts.
+//! policy, plus the calls that setting up the isolation takes. A process that enters a sandbox adds [`inner`], which is
+//! short and refuses those calls again. Of the answers of several filters the strictest counts.
 //!
 //! * [`text`]: the policy as it is written in the file;
 //! * [`compile`]: the decision about one call;

@@ -20,7 +20,7 @@ pub(super) struct Policy {
     pub(super) rules: Vec<Rule>,
     /// Calls that are refused.
     pub(super) refuse: Vec<Refused>,
-    /// The calls that building the walls takes.
+    /// The calls that setting up the isolation takes.
     pub(super) setup: Setup,
 }
 

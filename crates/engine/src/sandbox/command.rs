@@ -16,13 +16,13 @@ use workers_domain::ports::{
 use workers_domain::{LogStream, ResourceUsage};
 
 use super::output::{Output, output, read_all};
-use super::running::{CommandNews, Running, stopped};
-use super::seat::Seat;
-use crate::cgroup::{Figures, Group, Share};
+use super::parked_child::ParkedChild;
+use super::processes::{ProcessEvent, SandboxProcesses, stopped};
+use crate::cgroup::{CgroupStats, Group, Share};
 use crate::fault::refused;
 use crate::message::{CommandName, Exited, NodeProgram, RunCommand, ToInit};
-use crate::server::connection::ForkNews;
-use crate::server::launcher::Launcher;
+use crate::server::connection::ChildEvent;
+use crate::server::launcher_client::LauncherClient;
 
 const SIGKILL: i32 = 9;
 
@@ -39,20 +39,20 @@ const END_GRACE: Duration = Duration::from_secs(1);
 /// A command of a local sandbox. It is killed when it is dropped before its end.
 #[derive(Debug)]
 pub(super) struct LocalCommand {
-    running: Arc<Running>,
-    launcher: Arc<Launcher>,
+    processes: Arc<SandboxProcesses>,
+    launcher: Arc<LauncherClient>,
     name: CommandName,
     is_forked: bool,
     outputs: [Output; 2],
     exit: Exit,
 }
 
-/// Where a command is started.
-pub(super) struct Scene {
-    pub(super) running: Arc<Running>,
-    pub(super) launcher: Arc<Launcher>,
-    /// A booted node, if one can run the command.
-    pub(super) seat: Option<(Seat, NodeProgram)>,
+/// Where a command runs: the sandbox, and a parked child if there is one for it.
+pub(super) struct CommandTarget {
+    pub(super) processes: Arc<SandboxProcesses>,
+    pub(super) launcher: Arc<LauncherClient>,
+    /// A parked child of a template and the program for it, if a child can run the command.
+    pub(super) parked: Option<(ParkedChild, NodeProgram)>,
     pub(super) wall_clock: Duration,
 }
 
@@ -60,32 +60,36 @@ pub(super) struct Scene {
 enum Exit {
     Awaited(oneshot::Receiver<Result<CommandExit, SandboxError>>),
     Known(Result<CommandExit, SandboxError>),
-    Told,
+    Reported,
 }
 
 /// Starts a command.
-pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) -> Result<LocalCommand, SandboxError> {
+pub(super) async fn start(
+    target: CommandTarget,
+    name: CommandName,
+    spec: CommandSpec,
+) -> Result<LocalCommand, SandboxError> {
     let failed = |error: io::Error| refused("a command's outputs", &error);
-    let Scene { running, launcher, seat, wall_clock } = scene;
-    let (stdout, stdout_end) = output(running.io(), LogStream::Stdout).map_err(failed)?;
-    let (stderr, stderr_end) = output(running.io(), LogStream::Stderr).map_err(failed)?;
+    let CommandTarget { processes, launcher, parked, wall_clock } = target;
+    let (stdout, stdout_end) = output(processes.io(), LogStream::Stdout).map_err(failed)?;
+    let (stderr, stderr_end) = output(processes.io(), LogStream::Stderr).map_err(failed)?;
     let ends = [stdout_end, stderr_end];
-    let turn = running.turn().await;
-    let forked = match seat {
-        Some((seat, program)) => seat.run(&program, &ends).await,
+    let guard = processes.lock_requests().await;
+    let forked = match parked {
+        Some((child, program)) => child.run(&program, &ends).await,
         None => None,
     };
     let is_forked = forked.is_some();
-    let news = match forked {
-        Some(news) => News::Fork(news),
-        None => News::Init(run(&running, name.command, spec, &ends).await?),
+    let receiver = match forked {
+        Some(event) => ExitReceiver::Child(event),
+        None => ExitReceiver::Init(run(&processes, name.command, spec, &ends).await?),
     };
-    running.began();
-    drop((turn, ends));
+    processes.began();
+    drop((guard, ends));
     let (sender, exit) = oneshot::channel();
-    let watched = Arc::clone(&running);
+    let watched = Arc::clone(&processes);
     let watching = async move {
-        let exit = watch(&watched, news, wall_clock).await;
+        let exit = watch(&watched, receiver, wall_clock).await;
         watched.finished();
         // Fails if the command was dropped; then the result is not used.
         let _ = sender.send(exit);
@@ -98,29 +102,30 @@ pub(super) async fn start(scene: Scene, name: CommandName, spec: CommandSpec) ->
         }
     };
     tokio::spawn(watching.in_current_span());
-    Ok(LocalCommand { running, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
+    Ok(LocalCommand { processes, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
 }
 
-/// The channel on which the end of a command is reported.
-enum News {
-    Init(mpsc::Receiver<CommandNews>),
-    Fork(oneshot::Receiver<ForkNews>),
+/// Receives the end of a command, from whichever process reports it: the init, or the launcher for a child of a
+/// template.
+enum ExitReceiver {
+    Init(mpsc::Receiver<ProcessEvent>),
+    Child(oneshot::Receiver<ChildEvent>),
 }
 
-impl News {
+impl ExitReceiver {
     /// Waits for the end of the command. Returns it with what the sandbox had used by then, if that was reported along
     /// with it; `None` when the sandbox ends first.
-    async fn end(&mut self) -> Option<(Exited, Option<Figures>)> {
+    async fn end(&mut self) -> Option<(Exited, Option<CgroupStats>)> {
         match self {
-            Self::Init(news) => loop {
-                match news.recv().await? {
-                    CommandNews::Exited(exited) => return Some((exited, None)),
-                    CommandNews::Started | CommandNews::StartFailed { .. } => {}
+            Self::Init(events) => loop {
+                match events.recv().await? {
+                    ProcessEvent::Exited(exited) => return Some((exited, None)),
+                    ProcessEvent::Started | ProcessEvent::StartFailed { .. } => {}
                 }
             },
-            Self::Fork(news) => match news.await.ok()? {
-                ForkNews::Ended(exited, figures) => Some((exited, Some(figures))),
-                ForkNews::NotForked => None,
+            Self::Child(event) => match event.await.ok()? {
+                ChildEvent::Ended(exited, stats) => Some((exited, Some(stats))),
+                ChildEvent::NotForked => None,
             },
         }
     }
@@ -128,20 +133,20 @@ impl News {
 
 /// Makes the sandbox's init run the command.
 async fn run(
-    running: &Running,
+    processes: &SandboxProcesses,
     command: u32,
     spec: CommandSpec,
     outputs: &[OwnedFd; 2],
-) -> Result<mpsc::Receiver<CommandNews>, SandboxError> {
-    let mut news = running.open_route(command);
+) -> Result<mpsc::Receiver<ProcessEvent>, SandboxError> {
+    let mut events = processes.open_route(command);
     let env = spec.env.clone();
     let (program, args) = spec.into_command_line();
     let run = RunCommand { command, program: program.clone(), args, env, container: None };
-    running.tell(&ToInit::Run(run), outputs).await?;
-    match news.recv().await {
-        Some(CommandNews::Started) => Ok(news),
-        Some(CommandNews::StartFailed { errno, .. }) => Err(not_started(&program, errno)),
-        Some(CommandNews::Exited(_)) | None => Err(stopped()),
+    processes.send(&ToInit::Run(run), outputs).await?;
+    match events.recv().await {
+        Some(ProcessEvent::Started) => Ok(events),
+        Some(ProcessEvent::StartFailed { errno, .. }) => Err(not_started(&program, errno)),
+        Some(ProcessEvent::Exited(_)) | None => Err(stopped()),
     }
 }
 
@@ -153,90 +158,94 @@ pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
 }
 
 /// Gives a sandbox a smaller share of the processors when its command has run for [`BRIEF`]. Does not return.
-async fn make_way_when_long(running: &Running) -> Infallible {
+async fn lower_share_when_long(processes: &SandboxProcesses) -> Infallible {
     tokio::time::sleep(BRIEF).await;
-    running.take_share(Share::Eighth);
+    processes.take_share(Share::Eighth);
     std::future::pending().await
 }
 
 /// Waits for the end of a command, its deadline, or the end of its sandbox.
-async fn watch(running: &Running, mut news: News, wall_clock: Duration) -> Result<CommandExit, SandboxError> {
-    let _kept_elsewhere = running.io().kill_after(wall_clock + LAST_GRACE);
+async fn watch(
+    processes: &SandboxProcesses,
+    mut exit: ExitReceiver,
+    wall_clock: Duration,
+) -> Result<CommandExit, SandboxError> {
+    let _kept_elsewhere = processes.io().kill_after(wall_clock + LAST_GRACE);
     let end = tokio::select! {
         // In this order, so that an end that has been reported is not turned into a timeout.
         biased;
-        end = news.end() => end,
+        end = exit.end() => end,
         () = tokio::time::sleep(wall_clock) => {
-            running.kill(KillReason::Timeout);
-            return exit_by_sandbox(running, figures_soon(running).await);
+            processes.kill(KillReason::Timeout);
+            return exit_by_sandbox(processes, stats_soon(processes).await);
         }
-        never = make_way_when_long(running) => match never {},
+        never = lower_share_when_long(processes) => match never {},
     };
-    if let Some((exited, figures)) = end {
+    if let Some((exited, stats)) = end {
         // A SIGKILL that we did not order may come from the end of the whole sandbox; then the command did not end on
         // its own.
-        if exited.status != Err(SIGKILL) || exited.asked || !running.has_died() {
-            return Ok(exit_by_itself(running, exited, figures).await);
+        if exited.status != Err(SIGKILL) || exited.kill_requested || !processes.has_died() {
+            return Ok(exit_by_itself(processes, exited, stats).await);
         }
     }
-    let figures = running.wait().await.figures;
-    exit_by_sandbox(running, figures)
+    let stats = processes.wait().await.stats;
+    exit_by_sandbox(processes, stats)
 }
 
 /// Returns what a sandbox that was killed has used. Waits at most [`END_GRACE`] for the launcher, so that a launcher
 /// that does not respond does not delay the result.
-async fn figures_soon(running: &Running) -> Option<Figures> {
-    match tokio::time::timeout(END_GRACE, running.wait()).await {
-        Ok(end) => end.figures,
-        Err(_) => running.figures().await,
+async fn stats_soon(processes: &SandboxProcesses) -> Option<CgroupStats> {
+    match tokio::time::timeout(END_GRACE, processes.wait()).await {
+        Ok(end) => end.stats,
+        Err(_) => processes.stats().await,
     }
 }
 
 /// Returns the result when the process ended and its sandbox goes on.
-async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figures>) -> CommandExit {
-    let figures = match (figures, running.group().cloned()) {
-        (Some(figures), _) => figures,
-        (None, Some(group)) => running.io().run_long(move |_| group.figures()).await.unwrap_or_default(),
-        (None, None) => Figures::default(),
+async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Option<CgroupStats>) -> CommandExit {
+    let stats = match (stats, processes.group().cloned()) {
+        (Some(stats), _) => stats,
+        (None, Some(group)) => processes.io().run_long(move |_| group.stats()).await.unwrap_or_default(),
+        (None, None) => CgroupStats::default(),
     };
-    let killed = if figures.out_of_memory {
+    let killed = if stats.out_of_memory {
         // On a host where the kernel kills only one process of the sandbox. A part of a sandbox is of no use, so we
         // kill the rest.
-        running.kill(KillReason::OutOfMemory);
+        processes.kill(KillReason::OutOfMemory);
         Some(KillReason::OutOfMemory)
-    } else if exited.asked {
+    } else if exited.kill_requested {
         Some(KillReason::Asked)
     } else {
         None
     };
-    let status = match exited.status {
+    let exit_status = match exited.status {
         Ok(code) => ExitStatus::Code(code),
         Err(signal) => ExitStatus::Signal(signal),
     };
-    let own = Figures {
-        cpu_micros: figures.cpu_micros.or(Some(exited.cpu_micros)),
-        max_memory_bytes: figures.max_memory_bytes.or(Some(exited.max_resident_bytes)),
-        ..figures
+    let own = CgroupStats {
+        cpu_micros: stats.cpu_micros.or(Some(exited.cpu_micros)),
+        max_memory_bytes: stats.max_memory_bytes.or(Some(exited.max_resident_bytes)),
+        ..stats
     };
-    CommandExit { status, killed, usage: usage(own) }
+    CommandExit { status: exit_status, killed, usage: usage(own) }
 }
 
 /// Returns the result when the whole sandbox ended, and the command with it.
-fn exit_by_sandbox(running: &Running, figures: Option<Figures>) -> Result<CommandExit, SandboxError> {
-    let out_of_memory = figures.is_some_and(|figures| figures.out_of_memory);
-    let killed = running.reason().or_else(|| out_of_memory.then_some(KillReason::OutOfMemory));
+fn exit_by_sandbox(processes: &SandboxProcesses, stats: Option<CgroupStats>) -> Result<CommandExit, SandboxError> {
+    let out_of_memory = stats.is_some_and(|stats| stats.out_of_memory);
+    let killed = processes.reason().or_else(|| out_of_memory.then_some(KillReason::OutOfMemory));
     match killed {
         Some(reason) => Ok(CommandExit {
             status: ExitStatus::Signal(SIGKILL),
             killed: Some(reason),
-            usage: usage(figures.unwrap_or_default()),
+            usage: usage(stats.unwrap_or_default()),
         }),
         None => Err(SandboxError::new(SandboxErrorKind::Failed, "the sandbox died while the command was running")),
     }
 }
 
-fn usage(figures: Figures) -> ResourceUsage {
-    ResourceUsage { cpu: figures.cpu_micros.map(Duration::from_micros), max_memory_bytes: figures.max_memory_bytes }
+fn usage(stats: CgroupStats) -> ResourceUsage {
+    ResourceUsage { cpu: stats.cpu_micros.map(Duration::from_micros), max_memory_bytes: stats.max_memory_bytes }
 }
 
 #[async_trait]
@@ -256,17 +265,17 @@ impl Command for LocalCommand {
                 return Ok(Some(event));
             }
         }
-        match std::mem::replace(&mut self.exit, Exit::Told) {
+        match std::mem::replace(&mut self.exit, Exit::Reported) {
             Exit::Known(exit) => exit.map(|exit| Some(CommandEvent::Exited(exit))),
-            Exit::Awaited(_) | Exit::Told => Ok(None),
+            Exit::Awaited(_) | Exit::Reported => Ok(None),
         }
     }
 
     async fn kill(&self) -> Result<(), SandboxError> {
         if self.is_forked {
-            return self.launcher.kill_fork(self.name.clone()).await;
+            return self.launcher.kill_child(self.name.clone()).await;
         }
-        match self.running.tell(&ToInit::Kill { command: self.name.command }, &[]).await {
+        match self.processes.send(&ToInit::Kill { command: self.name.command }, &[]).await {
             // It has ended with its sandbox.
             Err(error) if error.kind == SandboxErrorKind::Stopped => Ok(()),
             other => other,
@@ -275,33 +284,33 @@ impl Command for LocalCommand {
 
     async fn abandon(&mut self) -> Result<Remains, SandboxError> {
         // First, so that we return what was printed until now.
-        let (output, figures) = self.take_all().await?;
+        let (output, stats) = self.take_all().await?;
         if matches!(self.exit, Exit::Awaited(_)) {
             // We do not wait for its end, so that a launcher that does not respond does not delay the result.
             self.try_kill();
         }
-        self.exit = Exit::Told;
-        Ok(Remains { output, usage: usage(figures) })
+        self.exit = Exit::Reported;
+        Ok(Remains { output, usage: usage(stats) })
     }
 }
 
 impl LocalCommand {
     /// Returns what is in its pipes and what the sandbox has used so far. Each pipe is read only up to its capacity, so
     /// that a command that never stops printing is not read forever.
-    async fn take_all(&mut self) -> Result<(Vec<(LogStream, Vec<u8>)>, Figures), SandboxError> {
+    async fn take_all(&mut self) -> Result<(Vec<(LogStream, Vec<u8>)>, CgroupStats), SandboxError> {
         let mut rest = Vec::new();
         for output in &mut self.outputs {
             let (read, pipe) = output.take_pipe().await?;
             rest.push((output.stream(), read, pipe));
         }
-        let group = self.running.group().cloned();
-        let taken = self.running.io().run(move |thread| {
+        let group = self.processes.group().cloned();
+        let taken = self.processes.io().run(move |thread| {
             let all = rest.into_iter().map(|(stream, mut bytes, pipe)| {
                 bytes.extend(pipe.iter().flat_map(|pipe| read_all(pipe, thread).bytes));
                 (stream, bytes)
             });
             let all = all.filter(|(_, bytes)| !bytes.is_empty()).collect();
-            (all, group.as_ref().map(Group::figures).unwrap_or_default())
+            (all, group.as_ref().map(Group::stats).unwrap_or_default())
         });
         taken.await.map_err(|error| refused("reading a command's output", &error))
     }
@@ -311,9 +320,9 @@ impl LocalCommand {
     /// Kills it, unless the socket to the launcher or init is full; then it ends with its sandbox.
     fn try_kill(&self) {
         if self.is_forked {
-            self.launcher.try_kill_fork(self.name.clone());
+            self.launcher.try_kill_child(self.name.clone());
         } else {
-            self.running.try_tell(&ToInit::Kill { command: self.name.command });
+            self.processes.try_send(&ToInit::Kill { command: self.name.command });
         }
     }
 }

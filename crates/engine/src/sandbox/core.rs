@@ -11,23 +11,23 @@ use uuid::Uuid;
 use workers_domain::ports::{Clock, SandboxError};
 use workers_domain::{SandboxId, SnapshotId};
 
-use super::expectations::Expectations;
-use super::ready::ReadySandboxes;
-use crate::home::Home;
+use super::prewarm_queue::PrewarmQueue;
+use super::warm_pool::WarmPool;
+use crate::data_dir_root::DataDirRoot;
 use crate::server::blocking;
 use crate::server::data_dir::DataDir;
-use crate::server::ground::{Found, Ground};
-use crate::server::launcher::Launcher;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::preload::Preload;
+use crate::server::shared_files::{RepairOutcome, SharedFiles};
 use crate::snapshot::{Lease, SnapshotStore};
 
 /// What all sandboxes of an engine share.
-pub(crate) struct Core {
-    pub(crate) launcher: Arc<Launcher>,
+pub(crate) struct EngineCore {
+    pub(crate) launcher: Arc<LauncherClient>,
     pub(crate) snapshots: Arc<SnapshotStore>,
-    pub(crate) ready: ReadySandboxes,
-    pub(crate) expectations: Expectations,
-    pub(crate) ground: Arc<Ground>,
+    pub(crate) warm_pool: WarmPool,
+    pub(crate) prewarm_queue: PrewarmQueue,
+    pub(crate) shared_files: Arc<SharedFiles>,
     /// The code for templates to run ahead of programs, as the platform has set it.
     pub(crate) preload: Preload,
     /// When a trial sandbox was last made successfully.
@@ -38,13 +38,13 @@ pub(crate) struct Core {
     pub(crate) runtime: Handle,
 }
 
-impl std::fmt::Debug for Core {
+impl std::fmt::Debug for EngineCore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Core").field("data_dir", &self.data_dir).finish_non_exhaustive()
+        formatter.debug_struct("EngineCore").field("data_dir", &self.data_dir).finish_non_exhaustive()
     }
 }
 
-impl Core {
+impl EngineCore {
     /// Returns the current time.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
@@ -72,8 +72,8 @@ impl Core {
     }
 
     /// Returns the data directory.
-    pub(crate) fn home(&self) -> &Home {
-        self.data_dir.home()
+    pub(crate) fn data_dir_root(&self) -> &DataDirRoot {
+        self.data_dir.root()
     }
 
     /// Returns the runtime that the engine was started on.
@@ -85,41 +85,41 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// As [`Ground::mend`].
-    pub(crate) async fn mend(&self) -> Result<(), SandboxError> {
-        if self.ground.mend().await? != Found::Whole {
-            self.leave_old_files().await;
+    /// As [`SharedFiles::repair`].
+    pub(crate) async fn repair(&self) -> Result<(), SandboxError> {
+        if self.shared_files.repair().await? != RepairOutcome::Intact {
+            self.drop_outdated().await;
         }
         Ok(())
     }
 
     /// Drops sandboxes and templates that were made of files that have been made again.
-    async fn leave_old_files(&self) {
-        self.ready.clear();
+    async fn drop_outdated(&self) {
+        self.warm_pool.clear();
         // Also retries at once templates that could not be booted meanwhile; otherwise the launcher would wait before
         // the next attempt.
         self.launcher.renew_templates().await;
     }
 
     /// Makes the files of templates again, and boots new templates.
-    pub(crate) async fn remake_templates(&self) {
-        let walls = self.launcher.configuration().walls.as_ref();
-        if walls.is_none_or(|walls| walls.templates.is_none()) {
+    pub(crate) async fn rebuild_templates(&self) {
+        let isolation = self.launcher.configuration().isolation.as_ref();
+        if isolation.is_none_or(|isolation| isolation.templates.is_none()) {
             return;
         }
-        if let Err(error) = self.ground.make_again(self.data_dir.template()).await {
+        if let Err(error) = self.shared_files.rebuild(self.data_dir.template()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "templates do nothing ahead of programs, which takes longer"
             );
             return;
         }
-        self.leave_old_files().await;
+        self.drop_outdated().await;
     }
 
     /// Makes the directory that sandboxes' files are staged in, if it is missing.
     pub(crate) fn make_sandboxes(&self) -> io::Result<()> {
-        self.data_dir.home().make(&self.data_dir.sandboxes())
+        self.data_dir.root().make(&self.data_dir.sandboxes())
     }
 
     /// Returns the directory where a sandbox's files are staged.

@@ -16,53 +16,59 @@ use workers_domain::ports::{
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_private_files::make_directory;
 
-use super::command::{self, Scene};
-use super::core::Core;
-use super::own::{Own, State};
+use super::command::{self, CommandTarget};
+use super::core::EngineCore;
+use super::parked_child::ParkedChild;
+use super::processes::{SandboxProcesses, stopped};
 use super::program::node_program;
-use super::running::{Running, stopped};
-use super::seat::Seat;
+use super::resources::{SandboxResources, SandboxState};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
+use crate::data_dir_root::remove;
 use crate::fault::refused;
-use crate::home::remove;
 use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
 use crate::server::{blocking, unavailable};
-use crate::snapshot::{Lease, Naming, Staging};
+use crate::snapshot::{Lease, NewSnapshot, Staging};
 use crate::wire::memory_file;
 
 /// How long the snapshot of a trial lives, if it is not removed.
 const TRIAL_SNAPSHOT: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a sandbox that was made in advance waits to be used.
-const READY_FOR: Duration = Duration::from_mins(1);
+/// How long a sandbox waits in the warm pool to be used.
+const WARM_FOR: Duration = Duration::from_mins(1);
 
 /// A sandbox on this host.
 #[derive(Debug)]
 pub(crate) struct LocalSandbox {
-    own: Own,
-    core: Arc<Core>,
+    resources: SandboxResources,
+    core: Arc<EngineCore>,
 }
 
-/// Whether a booted node waits in a sandbox.
+/// Whether a new sandbox gets a parked child of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seating {
-    /// A copy of the content's template, if there is one that has booted.
-    Booted,
-    /// A copy of the content's template, which is booted first if there is none.
-    Awaited,
-    /// No booted node.
+pub(super) enum TemplateUse {
+    /// A child of the content's template, if there is one that has booted.
+    IfBooted,
+    /// A child of the content's template, which is booted first if there is none.
+    WaitForBoot,
+    /// No child.
     None,
 }
 
 impl LocalSandbox {
-    fn new(core: Arc<Core>, id: SandboxId, limits: ResourceLimits, network: NetworkPolicy, state: State) -> Self {
+    fn new(
+        core: Arc<EngineCore>,
+        id: SandboxId,
+        limits: ResourceLimits,
+        network: NetworkPolicy,
+        state: SandboxState,
+    ) -> Self {
         let directory = core.directory_of(&id);
-        Self { own: Own::new(id, directory, limits, network, state), core }
+        Self { resources: SandboxResources::new(id, directory, limits, network, state), core }
     }
 
     /// Makes a sandbox without files. It has no process until the first command.
     pub(crate) async fn empty(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         network: NetworkPolicy,
@@ -73,23 +79,23 @@ impl LocalSandbox {
             make_directory(&staged)?;
             Staging::new(staged.join("files"), limits.disk_bytes, owner)
         });
-        Ok(Self::new(core, id, limits, network, State::Staged(Some(staging.await?))))
+        Ok(Self::new(core, id, limits, network, SandboxState::Staged(Some(staging.await?))))
     }
 
     /// Makes a sandbox with the files of a snapshot.
     pub(crate) async fn from_snapshot(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         network: NetworkPolicy,
         lease: Lease,
     ) -> Result<Self, SandboxError> {
-        let mut sandbox = match core.ready.take(&lease.content(), limits).await {
-            Some(own) => Self { own, core: Arc::clone(&core) },
-            None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), Seating::Booted).await?,
+        let mut sandbox = match core.warm_pool.take(&lease.content(), limits).await {
+            Some(resources) => Self { resources, core: Arc::clone(&core) },
+            None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), TemplateUse::IfBooted).await?,
         };
-        sandbox.own.network = network;
-        make_ready(&core, limits, lease, Seating::Booted);
+        sandbox.resources.network = network;
+        refill_warm_pool(&core, limits, lease, TemplateUse::IfBooted);
         Ok(sandbox)
     }
 
@@ -98,48 +104,51 @@ impl LocalSandbox {
     /// # Errors
     ///
     /// When one of the steps fails.
-    pub(crate) async fn try_all(core: &Arc<Core>, limits: ResourceLimits) -> Result<(), SandboxError> {
+    pub(crate) async fn try_all(core: &Arc<EngineCore>, limits: ResourceLimits) -> Result<(), SandboxError> {
         let path = SandboxPath::parse("trial").map_err(|error| SandboxError::failed("a trial", error))?;
-        let empty = Self::empty(Arc::clone(core), Core::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
+        let empty = Self::empty(Arc::clone(core), EngineCore::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
         empty.write_files(vec![SandboxFile { path, contents: b"trial".to_vec() }]).await?;
         let snapshot = empty.snapshot(Some(core.now() + TRIAL_SNAPSHOT)).await?;
         let tried = async {
             let lost = || SandboxError::new(SandboxErrorKind::Failed, "a snapshot is gone as soon as it was made");
             let lease = core.lease(&snapshot.id).await?.ok_or_else(lost)?;
-            let id = Core::new_sandbox_id();
-            Self::launched(Arc::clone(core), id, limits, lease, Seating::None).await?.stop().await
+            let id = EngineCore::new_sandbox_id();
+            Self::launched(Arc::clone(core), id, limits, lease, TemplateUse::None).await?.stop().await
         };
         let tried = tried.await;
         let (store, id) = (Arc::clone(&core.snapshots), snapshot.id);
         tried.and(blocking("a snapshot cannot be removed", move || store.delete(&id)).await.map(drop))
     }
 
+    /// Makes a sandbox with the files of a snapshot, starts its init, and parks a child of a template in it if there is
+    /// one.
     async fn launched(
-        core: Arc<Core>,
+        core: Arc<EngineCore>,
         id: SandboxId,
         limits: ResourceLimits,
         lease: Lease,
-        seating: Seating,
+        template_use: TemplateUse,
     ) -> Result<Self, SandboxError> {
-        let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, State::Stopped);
-        let running = sandbox.launch(lease.files(), true).await?;
-        let content = match seating {
-            Seating::Booted | Seating::Awaited => sandbox.template_for(Some(&lease)),
-            Seating::None => None,
+        let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, SandboxState::Stopped);
+        let processes = sandbox.launch(lease.files(), true).await?;
+        let content = match template_use {
+            TemplateUse::IfBooted | TemplateUse::WaitForBoot => sandbox.template_for(Some(&lease)),
+            TemplateUse::None => None,
         };
-        let waits = seating == Seating::Awaited;
-        let seat = sandbox.take_seat(sandbox.command_name(0), content, waits).await?;
-        *sandbox.own.state.lock().await = State::Running { running, next_command: 1, lease: Some(lease), seat };
+        let waits_for_boot = template_use == TemplateUse::WaitForBoot;
+        let parked = sandbox.park_child(sandbox.command_name(0), content, waits_for_boot).await?;
+        *sandbox.resources.state.lock().await =
+            SandboxState::Running { processes, next_command: 1, lease: Some(lease), parked };
         Ok(sandbox)
     }
 
     /// Starts its first process. If the files are shared and there is no overlay for the changes, the sandbox gets a
     /// copy of them.
-    async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<Running>, SandboxError> {
-        let walled = self.core.launcher.configuration().walls.is_some();
+    async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<SandboxProcesses>, SandboxError> {
+        let is_isolated = self.core.launcher.configuration().isolation.is_some();
         let mut work = files.clone();
-        if are_shared && !walled {
-            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.own.directory.clone());
+        if are_shared && !is_isolated {
+            let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.resources.directory.clone());
             work = directory.join("files");
             let to = work.clone();
             blocking("a snapshot's files cannot be copied", move || {
@@ -151,66 +160,70 @@ impl LocalSandbox {
             .await?;
         }
         let order = CreateSandbox {
-            name: self.own.id.as_str().to_owned(),
+            name: self.resources.id.as_str().to_owned(),
             lower: files.to_string_lossy().into_owned(),
             directory: work.to_string_lossy().into_owned(),
-            memory_bytes: self.own.limits.memory_bytes,
-            processes: self.own.limits.processes,
-            disk_bytes: self.own.limits.disk_bytes,
+            memory_bytes: self.resources.limits.memory_bytes,
+            processes: self.resources.limits.processes,
+            disk_bytes: self.resources.limits.disk_bytes,
         };
-        Running::launch(&self.core.launcher, order).await.map(Arc::new)
+        SandboxProcesses::launch(&self.core.launcher, order).await.map(Arc::new)
     }
 
     /// Returns what a new command needs to start, and the command's name. Starts the sandbox's processes first if there
     /// are none.
-    async fn scene(&self, state: &mut State, spec: &CommandSpec) -> Result<(Scene, CommandName), SandboxError> {
-        if let State::Staged(Some(staging)) = state {
-            let running = self.launch(staging.directory().to_path_buf(), false).await?;
-            *state = State::Running { running, next_command: 0, lease: None, seat: None };
+    async fn command_target(
+        &self,
+        state: &mut SandboxState,
+        spec: &CommandSpec,
+    ) -> Result<(CommandTarget, CommandName), SandboxError> {
+        if let SandboxState::Staged(Some(staging)) = state {
+            let processes = self.launch(staging.directory().to_path_buf(), false).await?;
+            *state = SandboxState::Running { processes, next_command: 0, lease: None, parked: None };
         }
-        let State::Running { running, next_command, lease, seat } = state else { return Err(stopped()) };
-        running.serve_network(&self.own.network, self.core.launcher.network());
+        let SandboxState::Running { processes, next_command, lease, parked } = state else { return Err(stopped()) };
+        processes.enable_network(&self.resources.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
-        let waiting = program.as_ref().and_then(|_| seat.take());
-        let (name, seat) = if let Some(seat) = waiting {
-            (seat.name.clone(), Some(seat))
+        let waiting = program.as_ref().and_then(|_| parked.take());
+        let (name, child) = if let Some(child) = waiting {
+            (child.name.clone(), Some(child))
         } else {
             let name = self.command_name(*next_command);
             *next_command += 1;
             let content = content.filter(|_| program.is_some());
-            (name.clone(), self.take_seat(name, content, false).await?)
+            (name.clone(), self.park_child(name, content, false).await?)
         };
-        let scene = Scene {
-            running: Arc::clone(running),
+        let target = CommandTarget {
+            processes: Arc::clone(processes),
             launcher: Arc::clone(&self.core.launcher),
-            seat: seat.zip(program),
-            wall_clock: self.own.limits.wall_clock,
+            parked: child.zip(program),
+            wall_clock: self.resources.limits.wall_clock,
         };
-        Ok((scene, name))
+        Ok((target, name))
     }
 
     fn command_name(&self, command: u32) -> CommandName {
-        CommandName { sandbox: self.own.id.as_str().to_owned(), command }
+        CommandName { sandbox: self.resources.id.as_str().to_owned(), command }
     }
 
-    /// Puts a booted node into the sandbox, if there is a template for it.
-    async fn take_seat(
+    /// Parks a child of the template in the sandbox, if there is a template for it.
+    async fn park_child(
         &self,
         name: CommandName,
         content: Option<String>,
-        waits: bool,
-    ) -> Result<Option<Seat>, SandboxError> {
+        waits_for_boot: bool,
+    ) -> Result<Option<ParkedChild>, SandboxError> {
         match content {
-            Some(content) => Seat::take(&self.core.launcher, name, content, waits).await,
+            Some(content) => ParkedChild::fork(&self.core.launcher, name, content, waits_for_boot).await,
             None => Ok(None),
         }
     }
 
     /// Returns the content whose template may run the sandbox's commands, where there are templates.
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
-        let templates = self.core.launcher.configuration().walls.as_ref()?.templates.as_ref()?;
-        match templates.room {
+        let templates = self.core.launcher.configuration().isolation.as_ref()?.templates.as_ref()?;
+        match templates.budget {
             Some(_) => lease.map(Lease::content),
             // A template for all contents also serves sandboxes without a content.
             None => Some(String::new()),
@@ -218,14 +231,14 @@ impl LocalSandbox {
     }
 
     /// Writes the files into the running sandbox, through its init.
-    async fn write_inside(running: &Running, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
+    async fn write_inside(processes: &SandboxProcesses, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
         let length = |file: &SandboxFile| u64::try_from(file.contents.len()).unwrap_or(u64::MAX);
         let list = files.iter().map(|file| (file.path.as_str().to_owned(), length(file))).collect();
         let content: OwnedFd = blocking("files cannot be handed to a sandbox", move || {
             memory_file(&files.into_iter().flat_map(|file| file.contents).collect::<Vec<u8>>())
         })
         .await?;
-        match running.ask(&ToInit::Write { files: list }, &[content]).await? {
+        match processes.request(&ToInit::Write { files: list }, &[content]).await? {
             FromInit::Written(Ok(())) => Ok(()),
             FromInit::Written(Err(message)) => {
                 Err(SandboxError::failed("files cannot be written", io::Error::other(message)))
@@ -235,19 +248,19 @@ impl LocalSandbox {
     }
 
     /// Makes a snapshot of the running sandbox's working directory.
-    async fn freeze(&self, running: &Running, naming: Naming) -> Result<Snapshot, SandboxError> {
+    async fn freeze(&self, processes: &SandboxProcesses, new: NewSnapshot) -> Result<Snapshot, SandboxError> {
         // Nothing may change while it is copied.
-        running.ask(&ToInit::KillAll, &[]).await?;
-        let work = running.work().clone();
+        processes.request(&ToInit::KillAll, &[]).await?;
+        let work = processes.work().clone();
         let (store, owner) = (Arc::clone(&self.core.snapshots), self.core.content_owner());
-        let written = running.io().run_long(move |thread| {
+        let written = processes.io().run_long(move |thread| {
             let incoming = store.incoming()?;
             let kept = (|| {
                 let target = fs::File::open(&incoming)?;
                 target.set_permissions(fs::Permissions::from_mode(DIRECTORY_MODE.as_raw_mode()))?;
                 give_away(&target, owner)?;
                 let manifest = copy_tree(work.get(thread), target.as_fd(), owner)?;
-                store.keep(&incoming, &manifest, &naming)
+                store.keep(&incoming, &manifest, &new)
             })();
             if kept.is_err() {
                 // If this fails, the next start removes it.
@@ -259,21 +272,21 @@ impl LocalSandbox {
     }
 
     /// Makes a snapshot of its files, and ends the sandbox.
-    async fn keep(&self, naming: Naming) -> Result<Snapshot, SandboxError> {
-        let mut state = self.own.state.lock().await;
-        let snapshot = match std::mem::replace(&mut *state, State::Stopped) {
-            State::Staged(Some(staging)) => {
+    async fn keep(&self, new: NewSnapshot) -> Result<Snapshot, SandboxError> {
+        let mut state = self.resources.state.lock().await;
+        let snapshot = match std::mem::replace(&mut *state, SandboxState::Stopped) {
+            SandboxState::Staged(Some(staging)) => {
                 let store = Arc::clone(&self.core.snapshots);
-                let keep = move || store.keep(staging.directory(), &staging.manifest(), &naming);
+                let keep = move || store.keep(staging.directory(), &staging.manifest(), &new);
                 blocking("a snapshot cannot be written", keep).await
             }
-            State::Running { running, lease: _lease, .. } => {
-                let frozen = self.freeze(&running, naming).await;
-                running.kill(KillReason::Asked);
-                running.wait().await;
+            SandboxState::Running { processes, lease: _lease, .. } => {
+                let frozen = self.freeze(&processes, new).await;
+                processes.kill(KillReason::Asked);
+                processes.wait().await;
                 frozen
             }
-            State::Staged(None) | State::Stopped => return Err(stopped()),
+            SandboxState::Staged(None) | SandboxState::Stopped => return Err(stopped()),
         };
         self.remove_directory().await?;
         snapshot
@@ -288,32 +301,37 @@ impl LocalSandbox {
     }
 
     async fn remove_directory(&self) -> Result<(), SandboxError> {
-        let directory = self.own.directory.clone();
+        let directory = self.resources.directory.clone();
         blocking("a sandbox's files cannot be removed", move || remove(&directory)).await
     }
 }
 
-/// Makes a sandbox in the background for the next call with the same content and limits, unless enough of them wait
-/// already.
-pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease, seating: Seating) {
+/// Makes a sandbox in the background for the next call with the same content and limits, unless the warm pool has
+/// enough of them.
+pub(super) fn refill_warm_pool(
+    core: &Arc<EngineCore>,
+    limits: ResourceLimits,
+    lease: Lease,
+    template_use: TemplateUse,
+) {
     let content = lease.content();
-    if !core.ready.is_wanted(&content, limits) {
+    if !core.warm_pool.reserve_slot(&content, limits) {
         return;
     }
     let core = Arc::downgrade(core);
     tokio::spawn(async move {
         let Some(alive) = core.upgrade() else { return };
-        let id = Core::new_sandbox_id();
-        let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, seating).await;
-        let stay = alive.ready.put(&content, limits, made.ok().map(|made| made.own));
-        // A waiting sandbox must not keep an engine alive that has been dropped.
+        let id = EngineCore::new_sandbox_id();
+        let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, template_use).await;
+        let left = alive.warm_pool.put(&content, limits, made.ok().map(|made| made.resources));
+        // A sandbox in the pool must not keep an engine alive that has been dropped.
         drop(alive);
-        // Most are used soon; then this task ends at once and not only after `READY_FOR`.
-        let Some(stay) = stay else { return };
-        if tokio::time::timeout(READY_FOR, stay).await.is_err()
+        // Most are used soon; then this task ends at once and not only after `WARM_FOR`.
+        let Some(left) = left else { return };
+        if tokio::time::timeout(WARM_FOR, left).await.is_err()
             && let Some(core) = core.upgrade()
         {
-            core.ready.forget(&id);
+            core.warm_pool.remove(&id);
         }
     });
 }
@@ -321,13 +339,13 @@ pub(super) fn make_ready(core: &Arc<Core>, limits: ResourceLimits, lease: Lease,
 #[async_trait]
 impl Sandbox for LocalSandbox {
     fn id(&self) -> &SandboxId {
-        &self.own.id
+        &self.resources.id
     }
 
     async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
-        let mut state = self.own.state.lock().await;
+        let mut state = self.resources.state.lock().await;
         match &mut *state {
-            State::Staged(slot) => {
+            SandboxState::Staged(slot) => {
                 let mut staging = slot.take().ok_or_else(stopped)?;
                 let (staging, written) = blocking("files cannot be written", move || {
                     let written = staging.write(&files);
@@ -337,56 +355,56 @@ impl Sandbox for LocalSandbox {
                 *slot = Some(staging);
                 written.map_err(|error| refused("files cannot be written", &error))
             }
-            State::Running { running, .. } => Self::write_inside(running, files).await,
-            State::Stopped => Err(stopped()),
+            SandboxState::Running { processes, .. } => Self::write_inside(processes, files).await,
+            SandboxState::Stopped => Err(stopped()),
         }
     }
 
     async fn run(&self, spec: CommandSpec) -> Result<Box<dyn Command>, SandboxError> {
-        let (scene, name) = self.scene(&mut *self.own.state.lock().await, &spec).await?;
-        self.own.memory.begin();
-        Ok(Box::new(command::start(scene, name, spec).await?))
+        let (target, name) = self.command_target(&mut *self.resources.state.lock().await, &spec).await?;
+        self.resources.memory.begin();
+        Ok(Box::new(command::start(target, name, spec).await?))
     }
 
     async fn snapshot(&self, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        self.keep(Naming { id: None, now: self.core.now(), expires_at }).await
+        self.keep(NewSnapshot { id: None, now: self.core.now(), expires_at }).await
     }
 
     async fn snapshot_as(&self, id: &SnapshotId, expires_at: Option<DateTime<Utc>>) -> Result<Snapshot, SandboxError> {
-        self.keep(Naming { id: Some(id.clone()), now: self.core.now(), expires_at }).await
+        self.keep(NewSnapshot { id: Some(id.clone()), now: self.core.now(), expires_at }).await
     }
 
     async fn find_fault(&self) -> Option<SandboxError> {
-        let (running, lease) = match &*self.own.state.lock().await {
-            State::Running { running, lease, .. } => (Arc::clone(running), lease.clone()),
-            State::Staged(_) | State::Stopped => return None,
+        let (processes, lease) = match &*self.resources.state.lock().await {
+            SandboxState::Running { processes, lease, .. } => (Arc::clone(processes), lease.clone()),
+            SandboxState::Staged(_) | SandboxState::Stopped => return None,
         };
-        let figures = running.figures().await;
-        if figures.is_some_and(|figures| {
-            figures.starved || self.own.memory.has_lacked_memory(figures, self.own.limits.memory_bytes)
+        let stats = processes.stats().await;
+        if stats.is_some_and(|stats| {
+            stats.starved || self.resources.memory.has_lacked_memory(stats, self.resources.limits.memory_bytes)
         }) {
             let message = "the host had too few processes or too little memory for a sandbox within its limits";
             return Some(SandboxError::new(SandboxErrorKind::Exhausted, message));
         }
-        if running.has_died() {
+        if processes.has_died() {
             return Some(unavailable("the sandbox died"));
         }
         if let Some(lease) = lease
             && self.is_torn(lease).await
         {
-            self.core.ready.clear();
+            self.core.warm_pool.clear();
             let message = "the snapshot's files are missing or torn";
             return Some(SandboxError::new(SandboxErrorKind::SnapshotNotFound, message));
         }
-        let is_broken = self.core.ground.was_broken_since(self.own.made_at).await;
+        let is_broken = self.core.shared_files.was_broken_since(self.resources.made_at).await;
         is_broken.then(|| unavailable("files that the sandbox was made of were missing or have changed"))
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {
-        let mut state = self.own.state.lock().await;
-        if let State::Running { running, .. } = std::mem::replace(&mut *state, State::Stopped) {
-            running.kill(KillReason::Asked);
-            running.wait().await;
+        let mut state = self.resources.state.lock().await;
+        if let SandboxState::Running { processes, .. } = std::mem::replace(&mut *state, SandboxState::Stopped) {
+            processes.kill(KillReason::Asked);
+            processes.wait().await;
         }
         self.remove_directory().await
     }

@@ -1,22 +1,23 @@
 //! Sandboxes, behind the port's traits.
 //!
-//! [`LocalSandbox`] is a sandbox; [`Running`](running::Running) is its processes, once it has any;
-//! [`LocalCommand`](command::LocalCommand) is one command in it. [`Core`] is what all sandboxes of an engine share.
+//! [`LocalSandbox`] is a sandbox; [`SandboxProcesses`](processes::SandboxProcesses) is its processes, once it has any;
+//! [`LocalCommand`](command::LocalCommand) is one command in it. [`EngineCore`] is what all sandboxes of an engine
+//! share.
 
-mod ahead;
 pub(crate) mod command;
 mod core;
-mod expectations;
 mod local;
 pub(crate) mod output;
-mod own;
+mod parked_child;
+mod prewarm;
+mod prewarm_queue;
+pub(crate) mod processes;
 mod program;
-mod ready;
-pub(crate) mod running;
-mod seat;
+mod resources;
+mod warm_pool;
 
-pub(crate) use self::core::Core;
-pub(crate) use ahead::expect;
-pub(crate) use expectations::Expectations;
+pub(crate) use self::core::EngineCore;
 pub(crate) use local::LocalSandbox;
-pub(crate) use ready::ReadySandboxes;
+pub(crate) use prewarm::prewarm;
+pub(crate) use prewarm_queue::PrewarmQueue;
+pub(crate) use warm_pool::WarmPool;

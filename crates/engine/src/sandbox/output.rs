@@ -38,7 +38,7 @@ pub(crate) struct Output {
     pipe: Option<Watched>,
     reading: Option<Reading>,
     /// Whether all that the command left in the pipe was read. Processes that it has started may go on writing.
-    has_rested: bool,
+    is_drained: bool,
 }
 
 /// A read that was begun. It is kept, so that its bytes are not lost when the future that waits for it is dropped.
@@ -56,7 +56,7 @@ pub(crate) fn output(io: &SandboxIo, stream: LogStream) -> io::Result<(Output, O
     // Only our end is non-blocking: the command's own end has to block when the pipe is full.
     rustix::io::ioctl_fionbio(&ours, true)?;
     let pipe = Watched::new(SandboxFd::new(io, ours), Interest::READABLE)?;
-    Ok((Output { stream, pipe: Some(pipe), reading: None, has_rested: false }, theirs))
+    Ok((Output { stream, pipe: Some(pipe), reading: None, is_drained: false }, theirs))
 }
 
 impl Output {
@@ -72,7 +72,7 @@ impl Output {
     /// Returns bytes that the command has left in the pipe when it has ended, and `None` when there are no more.
     /// Cancel-safe: no bytes are lost when the future is dropped.
     pub(crate) async fn take_rest(&mut self) -> Result<Option<CommandEvent>, SandboxError> {
-        while let Self { pipe: Some(pipe), reading, stream, has_rested: false } = self {
+        while let Self { pipe: Some(pipe), reading, stream, is_drained: false } = self {
             // We read without waiting for the runtime's readiness event: the message about the command's end takes
             // another way and may arrive before that event.
             if reading.is_none() {
@@ -82,7 +82,7 @@ impl Output {
             }
             let is_last = reading.as_ref().is_some_and(|reading| reading.is_last);
             let (stream, piece) = (*stream, finish(reading).await?);
-            self.has_rested |= is_last;
+            self.is_drained |= is_last;
             if piece.is_end {
                 self.pipe = None;
             }
@@ -108,16 +108,16 @@ impl Output {
 
     /// Reads on in the background until all writers are gone, so that processes that a command has left behind are not
     /// killed by SIGPIPE when they print. Only a limited number of outputs per sandbox is kept open.
-    pub(crate) fn drain(&mut self, kept: &Arc<Semaphore>) {
+    pub(crate) fn drain(&mut self, limit: &Arc<Semaphore>) {
         let (pipe, reading) = (self.pipe.take(), self.reading.take());
-        let mut rest = Self { stream: self.stream, pipe, reading, has_rested: false };
+        let mut rest = Self { stream: self.stream, pipe, reading, is_drained: false };
         if rest.pipe.is_none() {
             return;
         }
-        let Ok(place) = Arc::clone(kept).try_acquire_owned() else { return };
+        let Ok(permit) = Arc::clone(limit).try_acquire_owned() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let draining = async move {
-                let _place = place;
+                let _permit = permit;
                 while let Ok(Some(_)) = rest.read().await {}
             };
             runtime.spawn(draining.in_current_span());
@@ -198,17 +198,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_printed_is_found_at_the_end_even_if_the_runtime_has_not_heard_of_it() {
+    async fn what_was_printed_is_found_at_the_end_even_if_the_runtime_has_not_noticed_it() {
         let (mut output, end) = output(&SandboxIo::new("test"), LogStream::Stdout).unwrap();
-        rustix::io::write(&end, b"last words").unwrap();
+        rustix::io::write(&end, b"last line").unwrap();
         drop(end);
-        let expected = CommandEvent::Output { stream: LogStream::Stdout, bytes: b"last words".to_vec() };
+        let expected = CommandEvent::Output { stream: LogStream::Stdout, bytes: b"last line".to_vec() };
         assert_eq!(output.take_rest().await.unwrap(), Some(expected));
         assert_eq!(output.take_rest().await.unwrap(), None);
     }
 
     #[tokio::test]
-    async fn bytes_that_were_read_for_one_who_went_away_are_there_for_the_next() {
+    async fn bytes_of_a_read_that_was_dropped_are_returned_by_the_next_read() {
         let (mut output, end) = output(&SandboxIo::new("test"), LogStream::Stdout).unwrap();
         rustix::io::write(&end, b"first").unwrap();
         let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Decides which commands a booted node can run.
+//! Decides which commands a child of a template can run.
 
 use workers_domain::ports::{CommandSpec, Program, node_heap_option};
 
@@ -9,10 +9,11 @@ use crate::message::NodeProgram;
 const EARLY_VARIABLES: [&str; 10] =
     ["NODE_", "LD_", "UV_", "SSL_", "OPENSSL_", "ICU_", "LC_", "MALLOC_", "GLIBC_", "GCONV_"];
 
-/// Returns a command of a walled sandbox as a program for a booted node, or `None` when only a fresh node can run it.
+/// Returns a command of an isolated sandbox as a program for a child of a template, or `None` when only a fresh node
+/// can run it.
 pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
     let Program::NodeScript { path, heap_mib } = &spec.program else { return None };
-    let usual = environment::walled();
+    let usual = environment::of_worker();
     let is_early = |(name, value): &(String, String)| {
         name == "TZ"
             || EARLY_VARIABLES.iter().any(|start| name.starts_with(start))
@@ -26,7 +27,7 @@ pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
     Some(NodeProgram {
         options: heap_mib.map(node_heap_option).into_iter().collect(),
         script: [std::slice::from_ref(path), &spec.args].concat(),
-        environment: environment::with(environment::walled(), &spec.env),
+        environment: environment::with(environment::of_worker(), &spec.env),
         heap_mib: *heap_mib,
         seed: seed >> 1 | 1,
     })

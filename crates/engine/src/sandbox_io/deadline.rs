@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::kill_target::KillTarget;
 use super::lock::lock;
-use super::processes::Processes;
 
 /// A deadline; dropping it cancels it.
 #[derive(Debug)]
@@ -26,14 +26,14 @@ struct Deadlines {
 #[derive(Default)]
 struct State {
     /// Ordered by time, the next one first.
-    pending: BTreeMap<Key, Weak<Processes>>,
+    pending: BTreeMap<Key, Weak<KillTarget>>,
     /// When the thread wakes up without being notified. It may be the time of a deadline that was dropped: notifying
     /// the thread of each change would make every command slower.
     wakes_at: Option<Instant>,
 }
 
 /// Kills a sandbox after a time.
-pub(super) fn kill_after(sandbox: &Arc<Processes>, time: Duration) -> Deadline {
+pub(super) fn kill_after(sandbox: &Arc<KillTarget>, time: Duration) -> Deadline {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let deadlines = Deadlines::get();
     let key = (Instant::now() + time, NEXT.fetch_add(1, Ordering::Relaxed));
@@ -86,7 +86,7 @@ impl Deadlines {
             let sandbox = next.and_then(|next| next.remove().upgrade());
             drop(state);
             if let Some(sandbox) = sandbox {
-                sandbox.kill("its time was over, and the runtime did not end it");
+                sandbox.kill("its deadline has passed, and the async runtime of the server has not ended it");
             }
             state = lock(&self.state);
         }

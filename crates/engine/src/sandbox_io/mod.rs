@@ -15,9 +15,9 @@
 mod calls;
 mod deadline;
 mod descriptor;
+mod kill_target;
 mod lock;
 mod pool;
-mod processes;
 mod watchdog;
 
 pub(crate) use calls::{connect, connect_unspec, copy_descriptor, pipe_size, read_memory};

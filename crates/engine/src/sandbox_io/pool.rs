@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 use workers_engine_sys::ThreadId;
 
 use super::deadline::{self, Deadline};
+use super::kill_target::KillTarget;
 use super::lock::lock;
-use super::processes::Processes;
-use super::watchdog::{self, Post};
+use super::watchdog::{self, WatchedThread};
 
 /// How many threads work for one sandbox at a time.
 const MOST_OF_ONE: usize = 2;
@@ -45,7 +45,7 @@ pub(crate) struct SandboxIo(Arc<Sandbox>);
 /// A sandbox with its work.
 struct Sandbox {
     queue: Mutex<Queue>,
-    processes: Arc<Processes>,
+    kill_target: Arc<KillTarget>,
 }
 
 #[derive(Default)]
@@ -76,19 +76,19 @@ impl Work {
 
 impl fmt::Debug for SandboxIo {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("SandboxIo").field(&self.0.processes.name()).finish()
+        formatter.debug_tuple("SandboxIo").field(&self.0.kill_target.name()).finish()
     }
 }
 
 impl SandboxIo {
     /// Makes one for the sandbox of this name. No thread works for it until there is work.
     pub(crate) fn new(name: &str) -> Self {
-        Self(Arc::new(Sandbox { queue: Mutex::default(), processes: Arc::new(Processes::new(name)) }))
+        Self(Arc::new(Sandbox { queue: Mutex::default(), kill_target: Arc::new(KillTarget::new(name)) }))
     }
 
     /// Sets the first process, which the watchdog kills when the sandbox blocks a thread for good.
     pub(crate) fn set_init(&self, pidfd: OwnedFd) {
-        self.0.processes.set_init(pidfd);
+        self.0.kill_target.set_init(pidfd);
     }
 
     /// Runs work that should take only a moment. If it blocks too long, its system call fails with `EINTR`.
@@ -151,7 +151,7 @@ impl SandboxIo {
 
     /// Kills the sandbox after this time, unless the deadline is dropped before. It does not depend on the runtime.
     pub(crate) fn kill_after(&self, time: Duration) -> Deadline {
-        deadline::kill_after(&self.0.processes, time)
+        deadline::kill_after(&self.0.kill_target, time)
     }
 
     /// Closes a descriptor.
@@ -187,7 +187,7 @@ impl Sandbox {
     }
 
     /// Does all work that waits.
-    fn work_off(self: &Arc<Self>, post: &Post) {
+    fn work_off(self: &Arc<Self>, watched_thread: &WatchedThread) {
         let thread = OnSandboxThread(());
         loop {
             let (work, wants_another) = {
@@ -210,7 +210,7 @@ impl Sandbox {
                 Work::Quick(work) | Work::Long(work) => work(&thread),
                 Work::Close(descriptor) => drop(descriptor),
             };
-            let watched = (!is_long).then(|| post.watch(&self.processes));
+            let watched = (!is_long).then(|| watched_thread.watch(&self.kill_target));
             // After a panic the dropped sender reports the failure, and the thread goes on.
             let _ = catch_unwind(AssertUnwindSafe(done));
             drop(watched);
@@ -244,7 +244,7 @@ impl Pool {
             state.listed.len() > state.idle
         };
         if needs_thread {
-            let started = std::thread::Builder::new().name("sandbox-io".to_owned()).spawn(|| self.serve());
+            let started = std::thread::Builder::new().name("sandbox-io".to_owned()).spawn(|| self.run_thread());
             if let Err(error) = started {
                 // A busy thread takes the work over when it has done its own.
                 tracing::warn!(error = %error, "a thread for the system calls of sandboxes cannot be started");
@@ -254,14 +254,14 @@ impl Pool {
     }
 
     /// The main loop of a thread.
-    fn serve(&self) {
-        let post = watchdog::enlist(ThreadId::current());
+    fn run_thread(&self) {
+        let watched_thread = watchdog::register(ThreadId::current());
         while let Some(sandbox) = self.next() {
             let mut queue = lock(&sandbox.queue);
             queue.is_listed = false;
             queue.threads += 1;
             drop(queue);
-            sandbox.work_off(&post);
+            sandbox.work_off(&watched_thread);
         }
     }
 

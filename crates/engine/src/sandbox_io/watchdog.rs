@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use workers_engine_sys::{ThreadId, allow_interrupts};
 
+use super::kill_target::KillTarget;
 use super::lock::lock;
-use super::processes::Processes;
 
 /// The time between two checks while there is work.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -17,49 +17,49 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// After this time the sandbox is killed, if its call still goes on.
 const MOST_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The record of what a thread does now, as the thread itself holds it.
-pub(super) struct Post(Arc<Seen>);
+/// A thread that the watchdog checks, as the thread itself holds it.
+pub(super) struct WatchedThread(Arc<ThreadRecord>);
 
-struct Seen {
+struct ThreadRecord {
     thread: ThreadId,
-    now: Mutex<Option<Doing>>,
+    now: Mutex<Option<CurrentCall>>,
 }
 
-struct Doing {
+struct CurrentCall {
     since: Instant,
-    sandbox: Arc<Processes>,
+    sandbox: Arc<KillTarget>,
 }
 
 /// While it lives, the watchdog checks the call that its thread makes.
-pub(super) struct Watch<'a>(&'a Seen);
+pub(super) struct Watch<'a>(&'a ThreadRecord);
 
 struct Watchdog {
-    threads: Mutex<Vec<Arc<Seen>>>,
+    threads: Mutex<Vec<Arc<ThreadRecord>>>,
     /// Wakes the watchdog when there is work again.
     work: Condvar,
     is_resting: Mutex<bool>,
 }
 
-/// Registers a thread, until the post is dropped.
-pub(super) fn enlist(thread: ThreadId) -> Post {
-    let seen = Arc::new(Seen { thread, now: Mutex::default() });
-    lock(&Watchdog::get().threads).push(Arc::clone(&seen));
-    Post(seen)
+/// Registers a thread, until the returned value is dropped.
+pub(super) fn register(thread: ThreadId) -> WatchedThread {
+    let record = Arc::new(ThreadRecord { thread, now: Mutex::default() });
+    lock(&Watchdog::get().threads).push(Arc::clone(&record));
+    WatchedThread(record)
 }
 
-impl Post {
+impl WatchedThread {
     /// Records that the thread begins work for a sandbox.
-    pub(super) fn watch(&self, sandbox: &Arc<Processes>) -> Watch<'_> {
-        *lock(&self.0.now) = Some(Doing { since: Instant::now(), sandbox: Arc::clone(sandbox) });
+    pub(super) fn watch(&self, sandbox: &Arc<KillTarget>) -> Watch<'_> {
+        *lock(&self.0.now) = Some(CurrentCall { since: Instant::now(), sandbox: Arc::clone(sandbox) });
         Watchdog::get().wake();
         Watch(&self.0)
     }
 }
 
-impl Drop for Post {
+impl Drop for WatchedThread {
     fn drop(&mut self) {
         // Before the thread ends, because its number may belong to another thread then.
-        lock(&Watchdog::get().threads).retain(|seen| !Arc::ptr_eq(seen, &self.0));
+        lock(&Watchdog::get().threads).retain(|record| !Arc::ptr_eq(record, &self.0));
     }
 }
 
@@ -97,14 +97,14 @@ impl Watchdog {
 
     fn run(&self) {
         loop {
-            let busy = lock(&self.threads).iter().filter(|seen| seen.look()).count() > 0;
+            let busy = lock(&self.threads).iter().filter(|record| record.check()).count() > 0;
             if busy {
                 std::thread::sleep(INTERVAL);
                 continue;
             }
             let mut is_resting = lock(&self.is_resting);
             // The next round sees work that began during this one.
-            if lock(&self.threads).iter().any(|seen| lock(&seen.now).is_some()) {
+            if lock(&self.threads).iter().any(|record| lock(&record.now).is_some()) {
                 continue;
             }
             *is_resting = true;
@@ -117,12 +117,12 @@ impl Watchdog {
     }
 }
 
-impl Seen {
+impl ThreadRecord {
     /// Returns whether the thread is at work; interrupts its call if that takes too long.
-    fn look(&self) -> bool {
+    fn check(&self) -> bool {
         // Held while the thread is interrupted, so that the interrupt hits this call and no later one.
         let now = lock(&self.now);
-        let Some(Doing { since, sandbox }) = now.as_ref() else { return false };
+        let Some(CurrentCall { since, sandbox }) = now.as_ref() else { return false };
         let taken = since.elapsed();
         if taken >= PATIENCE {
             // The thread lives, because it is still registered.

@@ -12,7 +12,7 @@ use workers_domain::ports::SandboxError;
 
 use super::channel::Channel;
 use super::unavailable;
-use crate::cgroup::Figures;
+use crate::cgroup::CgroupStats;
 use crate::fault::refused;
 use crate::message::{CommandName, Exited, FromLauncher, ToLauncher};
 use crate::network::NotifyListener;
@@ -29,12 +29,13 @@ pub(crate) struct Connection {
     process: Option<u32>,
     created: Mutex<HashMap<String, oneshot::Sender<Result<OwnedFd, SandboxError>>>>,
     /// Its sandboxes, and the senders that report their ends.
-    gone: Mutex<HashMap<String, oneshot::Sender<Figures>>>,
-    forks: Mutex<HashMap<CommandName, oneshot::Sender<ForkNews>>>,
+    gone: Mutex<HashMap<String, oneshot::Sender<CgroupStats>>>,
+    /// The children of templates that run, and the senders that report their ends.
+    children: Mutex<HashMap<CommandName, oneshot::Sender<ChildEvent>>>,
     pings: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     next_ping: AtomicU64,
     /// When the last message of the launcher arrived.
-    heard: Mutex<Instant>,
+    last_message_at: Mutex<Instant>,
     /// Sandboxes that were killed and do not end.
     aside: Mutex<HashSet<String>>,
     /// Whether another launcher makes all further sandboxes.
@@ -62,10 +63,10 @@ impl Connection {
             process,
             created: Mutex::default(),
             gone: Mutex::default(),
-            forks: Mutex::default(),
+            children: Mutex::default(),
             pings: Mutex::default(),
             next_ping: AtomicU64::new(0),
-            heard: Mutex::new(Instant::now()),
+            last_message_at: Mutex::new(Instant::now()),
             aside: Mutex::default(),
             is_retired: AtomicBool::new(false),
             is_silent: AtomicBool::new(false),
@@ -101,22 +102,22 @@ impl Connection {
 
     /// Waits for a response of the launcher. If the launcher sends nothing at all for [`SILENCE`], it is closed, and
     /// another one is started.
-    pub(super) async fn unless_silent<T>(&self, said: impl Future<Output = T>) -> Result<T, SandboxError> {
+    pub(super) async fn unless_silent<T>(&self, response: impl Future<Output = T>) -> Result<T, SandboxError> {
         let began = Instant::now();
-        tokio::pin!(said);
+        tokio::pin!(response);
         loop {
-            if let Ok(said) = tokio::time::timeout(SILENCE, &mut said).await {
-                return Ok(said);
+            if let Ok(response) = tokio::time::timeout(SILENCE, &mut response).await {
+                return Ok(response);
             }
-            let heard = *lock(&self.heard);
-            if heard.max(began).elapsed() >= SILENCE {
+            let last = *lock(&self.last_message_at);
+            if last.max(began).elapsed() >= SILENCE {
                 if !self.is_silent.swap(true, Ordering::AcqRel) {
                     tracing::error!(
-                        "the sandbox launcher says nothing any more; it is killed, and another one is started"
+                        "the sandbox launcher does not respond any more; it is killed, and another one is started"
                     );
                 }
                 self.close();
-                return Err(unavailable("the sandbox launcher does not answer"));
+                return Err(unavailable("the sandbox launcher does not respond"));
             }
         }
     }
@@ -128,38 +129,38 @@ impl Connection {
 
     /// Waits for the launcher's response to a ping.
     pub(super) async fn ping(&self) -> Result<(), SandboxError> {
-        let (sender, answered) = oneshot::channel();
+        let (sender, response) = oneshot::channel();
         let number = self.next_ping.fetch_add(1, Ordering::Relaxed);
         lock(&self.pings).insert(number, sender);
         self.send(&ToLauncher::Ping(number), &[]).await?;
-        answered.await.map_err(|_| unavailable("the sandbox launcher died"))
+        response.await.map_err(|_| unavailable("the sandbox launcher died"))
     }
 
     /// Registers a sandbox, so that messages about it are delivered to the returned receivers.
-    pub(super) fn expect(&self, name: &str) -> Expected {
+    pub(super) fn register_sandbox(&self, name: &str) -> SandboxReceivers {
         let (created, gone) = (oneshot::channel(), oneshot::channel());
         lock(&self.created).insert(name.to_owned(), created.0);
         lock(&self.gone).insert(name.to_owned(), gone.0);
-        Expected { created: created.1, gone: gone.1 }
+        SandboxReceivers { created: created.1, gone: gone.1 }
     }
 
     /// Removes the registration of a sandbox that was not made.
-    pub(super) fn forget(&self, name: &str) {
+    pub(super) fn unregister_sandbox(&self, name: &str) {
         lock(&self.created).remove(name);
         lock(&self.gone).remove(name);
         self.close_if_done();
     }
 
-    /// Registers a copy, so that the message about it is delivered to the returned receiver.
-    pub(super) fn expect_fork(&self, name: &CommandName) -> oneshot::Receiver<ForkNews> {
-        let (sender, news) = oneshot::channel();
-        lock(&self.forks).insert(name.clone(), sender);
-        news
+    /// Registers a template's child, so that the message about it is delivered to the returned receiver.
+    pub(super) fn register_child(&self, name: &CommandName) -> oneshot::Receiver<ChildEvent> {
+        let (sender, event) = oneshot::channel();
+        lock(&self.children).insert(name.clone(), sender);
+        event
     }
 
-    /// Removes the registration of a copy whose order was not sent.
-    pub(super) fn forget_fork(&self, name: &CommandName) {
-        lock(&self.forks).remove(name);
+    /// Removes the registration of a child whose order was not sent.
+    pub(super) fn unregister_child(&self, name: &CommandName) {
+        lock(&self.children).remove(name);
     }
 
     /// Returns whether a sandbox is one of this launcher's.
@@ -217,8 +218,8 @@ impl Connection {
         loop {
             match self.channel.receive::<FromLauncher>().await {
                 Ok(Some(received)) => {
-                    *lock(&self.heard) = Instant::now();
-                    self.take(received);
+                    *lock(&self.last_message_at) = Instant::now();
+                    self.handle(received);
                 }
                 Ok(None) => return "it closed its socket".to_owned(),
                 Err(error) => return error.to_string(),
@@ -227,7 +228,7 @@ impl Connection {
     }
 
     /// Delivers a message. A receiver that was dropped is ignored.
-    fn take(&self, Received { message, descriptors }: Received<FromLauncher>) {
+    fn handle(&self, Received { message, descriptors }: Received<FromLauncher>) {
         match message {
             FromLauncher::Created { name } => {
                 let waiting = lock(&self.created).remove(&name);
@@ -238,21 +239,24 @@ impl Connection {
                 let failed = Err(failure.into_error("a sandbox cannot be made"));
                 let _ = lock(&self.created).remove(&name).map(|waiting| waiting.send(failed));
             }
-            FromLauncher::NotForked(name) => self.tell(&name, ForkNews::NotForked),
-            FromLauncher::ForkEnded { sandbox, exited, figures } => {
-                self.tell(&CommandName { sandbox, command: exited.command }, ForkNews::Ended(exited, figures));
+            FromLauncher::NotForked(name) => self.deliver_child_event(&name, ChildEvent::NotForked),
+            FromLauncher::ChildEnded { sandbox, exited, stats } => {
+                self.deliver_child_event(
+                    &CommandName { sandbox, command: exited.command },
+                    ChildEvent::Ended(exited, stats),
+                );
             }
-            FromLauncher::Gone { name, figures } => {
-                lock(&self.forks).retain(|fork, _| fork.sandbox != name);
+            FromLauncher::Gone { name, stats } => {
+                lock(&self.children).retain(|child, _| child.sandbox != name);
                 lock(&self.aside).remove(&name);
-                let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(figures));
+                let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(stats));
                 self.close_if_done();
             }
-            FromLauncher::StillThere { name, remains } => {
+            FromLauncher::SetAside { name, processes } => {
                 tracing::error!(
                     sandbox.id = name,
-                    remains,
-                    "a sandbox was killed and does not end; it is waited for no longer"
+                    processes,
+                    "a sandbox was set aside: it was killed, and its processes have not ended in time"
                 );
             }
             FromLauncher::Pong(number) => {
@@ -268,17 +272,18 @@ impl Connection {
         }
     }
 
-    fn tell(&self, name: &CommandName, news: ForkNews) {
-        let _ = lock(&self.forks).remove(name).map(|fork| fork.send(news));
+    fn deliver_child_event(&self, name: &CommandName, event: ChildEvent) {
+        // The receiver may have been dropped.
+        let _ = lock(&self.children).remove(name).map(|waiting| waiting.send(event));
     }
 
-    /// Ends all waits, because no message will come any more. Returns the sandboxes that had not ended.
-    pub(super) fn let_go(&self) -> BTreeSet<String> {
+    /// Makes all waits fail, because no message will come any more. Returns the sandboxes that had not ended.
+    pub(super) fn fail_all_waits(&self) -> BTreeSet<String> {
         // First, so that a wait that begins later fails at once.
         self.channel.close();
         lock(&self.created).clear();
         let left = lock(&self.gone).drain().map(|(name, _)| name).collect();
-        lock(&self.forks).clear();
+        lock(&self.children).clear();
         lock(&self.pings).clear();
         left
     }
@@ -286,20 +291,20 @@ impl Connection {
 
 /// The receivers of the launcher's messages about a sandbox that it was ordered to make.
 #[derive(Debug)]
-pub(super) struct Expected {
+pub(super) struct SandboxReceivers {
     /// The pidfd of its init, or the reason why there is none.
     pub(super) created: oneshot::Receiver<Result<OwnedFd, SandboxError>>,
     /// What the sandbox has used, at its end.
-    pub(super) gone: oneshot::Receiver<Figures>,
+    pub(super) gone: oneshot::Receiver<CgroupStats>,
 }
 
-/// The launcher's only message about a copy of a booted node.
+/// The launcher's only message about a child of a template.
 #[derive(Debug)]
-pub(crate) enum ForkNews {
-    /// There is no booted node to copy.
+pub(crate) enum ChildEvent {
+    /// There is no template to fork.
     NotForked,
-    /// The copy has ended; with the figures of the sandbox at that time.
-    Ended(Exited, Figures),
+    /// The child has ended; with what the sandbox had used by then.
+    Ended(Exited, CgroupStats),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

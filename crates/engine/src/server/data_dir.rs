@@ -14,8 +14,8 @@ use super::locks::{lock_engine, lock_launcher};
 use super::{blocking, unavailable};
 use crate::cgroup::CgroupPlan;
 use crate::cgroup::discover::discover;
+use crate::data_dir_root::{DataDirRoot, remove};
 use crate::fault::{named, refused};
-use crate::home::{Home, remove};
 use crate::snapshot::manifest::Digest256;
 
 /// How long the launcher of an engine that was killed may take to clear away.
@@ -31,7 +31,7 @@ const CGROUPS: &str = "cgroups.json";
 /// The data directory, locked.
 #[derive(Debug)]
 pub(crate) struct DataDir {
-    home: Home,
+    root: DataDirRoot,
     ids: Reserved,
     _lock: File,
 }
@@ -49,13 +49,13 @@ impl DataDir {
         let lock = lock_engine(&path)?;
         let launcher_lock = lock_launcher(&path)?;
         let ids = ids.reserve(preferred_range(&path))?;
-        let data_dir = Self { home: Home::of(&path)?, ids, _lock: lock };
+        let data_dir = Self { root: DataDirRoot::of(&path)?, ids, _lock: lock };
         if remove(&data_dir.sandboxes()).is_err() {
             clear(&data_dir.sandboxes())?;
         }
         // Closed to other users of the host, whatever the modes of the files in it are.
         for directory in [data_dir.sandboxes(), data_dir.snapshots(), data_dir.containers()] {
-            data_dir.home.make(&directory)?;
+            data_dir.root.make(&directory)?;
         }
         data_dir.clear_recorded_cgroups()?;
         Ok((data_dir, launcher_lock))
@@ -90,43 +90,43 @@ impl DataDir {
     }
 
     /// Returns the directory itself.
-    pub(crate) fn home(&self) -> &Home {
-        &self.home
+    pub(crate) fn root(&self) -> &DataDirRoot {
+        &self.root
     }
 
     /// Returns the directory where sandboxes' files are staged.
     pub(crate) fn sandboxes(&self) -> PathBuf {
-        self.home.path().join("sandboxes")
+        self.root.path().join("sandboxes")
     }
 
     /// Returns the directory of the snapshots.
     pub(crate) fn snapshots(&self) -> PathBuf {
-        self.home.path().join("snapshots")
+        self.root.path().join("snapshots")
     }
 
     /// Returns the directory where the root that sandboxes get is made.
     pub(crate) fn runtime(&self) -> PathBuf {
-        self.home.path().join("runtime")
+        self.root.path().join("runtime")
     }
 
     /// Returns the directory with the files that containers are made of.
     pub(crate) fn containers(&self) -> PathBuf {
-        self.home.path().join("system")
+        self.root.path().join("system")
     }
 
     /// Returns the directory with the files that templates run.
     pub(crate) fn template(&self) -> PathBuf {
-        self.home.path().join("template")
+        self.root.path().join("template")
     }
 
     /// Returns the directory of our own copy of node.
     pub(crate) fn node(&self) -> PathBuf {
-        self.home.path().join("node")
+        self.root.path().join("node")
     }
 
     /// Returns the name of this directory's cgroup. Engines of other directories have other groups.
     pub(crate) fn group_name(&self) -> String {
-        format!("workers-{}", digits_of(self.home.path()))
+        format!("workers-{}", digits_of(self.root.path()))
     }
 
     /// Returns the number of the range of host user ids that only this engine has while the directory is open.
@@ -136,12 +136,12 @@ impl DataDir {
 
     /// Records where cgroups are made, because the next start may happen in another group.
     fn record_cgroups(&self, plan: &CgroupPlan) -> io::Result<()> {
-        replace_file(&self.home.path().join(CGROUPS), &serde_json::to_vec(plan)?)
+        replace_file(&self.root.path().join(CGROUPS), &serde_json::to_vec(plan)?)
     }
 
     /// Kills and removes what is left in the recorded cgroups. A record that another user has written is refused.
     fn clear_recorded_cgroups(&self) -> io::Result<()> {
-        let recorded = match read_file(&self.home.path().join(CGROUPS)) {
+        let recorded = match read_file(&self.root.path().join(CGROUPS)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };

@@ -1,19 +1,19 @@
 //! The server's side of the engine, apart from sandboxes: the data directory, the root that sandboxes get, and the
 //! launcher.
 
-pub(crate) mod blueprint;
 pub(crate) mod channel;
 pub(crate) mod connection;
+pub(crate) mod create_sandbox;
 pub(crate) mod data_dir;
-pub(crate) mod ground;
 pub(crate) mod ids;
-pub(crate) mod launcher;
+pub(crate) mod launcher_client;
 mod libraries;
 mod locks;
-pub(crate) mod made;
 pub(crate) mod node;
 pub(crate) mod preload;
 pub(crate) mod runtime;
+pub(crate) mod shared_files;
+pub(crate) mod shared_files_builder;
 pub(crate) mod shell;
 pub(crate) mod template;
 

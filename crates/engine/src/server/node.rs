@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use workers_private_files::{make_directory, open_file};
 
 use super::libraries::libraries;
-use crate::home::{is_for_want, remove, set_aside};
+use crate::data_dir_root::{is_for_lack_of_resource, remove, set_aside};
 
 /// The size of a large page, in bytes.
 const PIECE: u64 = 2 << 20;
@@ -27,7 +27,7 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
     let copy = directory.join("node");
     remove(&copy)?;
     match make_directory(directory) {
-        Err(error) if !is_for_want(&error) => {
+        Err(error) if !is_for_lack_of_resource(&error) => {
             set_aside(directory)?;
             make_directory(directory)?;
         }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::libraries::libraries;
 use super::shell::Shell;
+use crate::data_dir_root::{make_below, remove};
 use crate::fault::named;
-use crate::home::{make_below, remove};
 use crate::launcher::devices::LINKS;
 use crate::message::Runtime;
 

@@ -10,7 +10,7 @@ use crate::fault::named;
 
 /// The path of the shell in a sandbox's root. `/bin` is a link to `/usr/bin`, so it is also `/bin/sh`, and `sh` on
 /// `PATH`.
-pub(crate) const PLACE: &str = "usr/bin/sh";
+pub(crate) const PATH_IN_ROOT: &str = "usr/bin/sh";
 
 /// The first bytes of a program's file.
 const ELF: &[u8] = b"\x7fELF";
@@ -36,7 +36,7 @@ impl Shell {
             return Err(named(path.display(), io::Error::other("it is no program of this system")));
         }
         let of_node = libraries(node)?;
-        let mut files = vec![(PathBuf::from(PLACE), program)];
+        let mut files = vec![(PathBuf::from(PATH_IN_ROOT), program)];
         for library in libraries(path)?.into_iter().filter(|library| !of_node.contains(library)) {
             let content = read(&library)?;
             files.push((library.strip_prefix("/").unwrap_or(&library).to_path_buf(), content));
@@ -72,11 +72,11 @@ mod tests {
     #[test]
     fn a_shell_brings_the_libraries_that_node_does_not_need() {
         let alone = Shell::read(Path::new("/bin/true"), Path::new("/bin/true")).unwrap();
-        assert_eq!(alone.files().map(|(path, _)| path).collect::<Vec<_>>(), [Path::new(PLACE)]);
+        assert_eq!(alone.files().map(|(path, _)| path).collect::<Vec<_>>(), [Path::new(PATH_IN_ROOT)]);
         let Some((program, more)) = program_with_libraries() else { return };
         let shell = Shell::read(&program, Path::new("/bin/true")).unwrap();
         let mut files = shell.files();
-        assert_eq!(files.next().unwrap(), (Path::new(PLACE), fs::read(&program).unwrap().as_slice()));
+        assert_eq!(files.next().unwrap(), (Path::new(PATH_IN_ROOT), fs::read(&program).unwrap().as_slice()));
         for library in more {
             let expected = (library.strip_prefix("/").unwrap(), fs::read(&library).unwrap());
             assert_eq!(files.next().unwrap(), (expected.0, expected.1.as_slice()));

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use workers_domain::ports::NodePreload;
 use workers_private_files::{make_directory, replace_file};
 
+use crate::data_dir_root::remove;
 use crate::fault::named;
-use crate::home::remove;
-use crate::message::{TemplateRoom, TemplateSetup};
+use crate::message::{TemplateBudget, TemplateSetup};
 use crate::options::{EngineOptions, TemplateLibrary};
 
 /// The script that a template runs.
 const SCRIPT: &str = include_str!("../../js/template.cjs");
 
-/// The module that a template imports once, so that its copies find the module loader warm.
+/// The module that a template imports once, so that its children find the module loader warm.
 const WARM_MODULE: &str = include_str!("../../js/warm.mjs");
 
 /// The module that a template loads if the platform has not set a [`NodePreload`].
@@ -49,19 +49,19 @@ pub(crate) fn make(
     directory: &Path,
     library: &[u8],
     preload: Option<&NodePreload>,
-    forks: u32,
-    room: Option<TemplateRoom>,
+    max_forks: u32,
+    budget: Option<TemplateBudget>,
 ) -> io::Result<TemplateSetup> {
     remove(directory)?;
     make_directory(directory)?;
-    let (copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
-    replace_file(&copy, library)?;
+    let (library_copy, script) = (directory.join("template.so"), directory.join("template.cjs"));
+    replace_file(&library_copy, library)?;
     replace_file(&script, SCRIPT.as_bytes())?;
     replace_file(&directory.join("warm.mjs"), WARM_MODULE.as_bytes())?;
     let module = directory.join("prepare.cjs");
     replace_file(&module, preload.map_or(NOTHING_AHEAD, |preload| &preload.module).as_bytes())?;
     let text = |path: PathBuf| path.into_os_string().into_string().map_err(|_| io::Error::other("a path is not UTF-8"));
-    Ok(TemplateSetup { library: text(copy)?, script: text(script)?, module: text(module)?, room, forks })
+    Ok(TemplateSetup { library: text(library_copy)?, script: text(script)?, module: text(module)?, budget, max_forks })
 }
 
 fn find_library() -> io::Result<PathBuf> {

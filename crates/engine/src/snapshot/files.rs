@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::copy::copy_tree;
+use crate::data_dir_root::remove;
 use crate::fault::named;
-use crate::home::remove;
 
 /// Turns errors that mean that something does not exist or is damaged into `false`. Errors that say nothing about it,
 /// such as a lack of descriptors, stay errors.

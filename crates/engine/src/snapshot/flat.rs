@@ -61,5 +61,5 @@ fn move_unless_taken(layout: &Layout, from: &Path, to: &Path) -> io::Result<bool
     }
     let Err(error) = layout.in_level(to, || move_tree(from, to)) else { return Ok(true) };
     tracing::warn!(error = %error, path = %from.display(), "a snapshot of an earlier version cannot be taken over");
-    layout.home.check().map(|()| false)
+    layout.data_dir.check().map(|()| false)
 }

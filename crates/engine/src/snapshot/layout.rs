@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::files::entries;
 use super::manifest::Digest256;
-use crate::home::Home;
+use crate::data_dir_root::DataDirRoot;
 
 /// The directories of a store, below the data directory.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub(super) home: Home,
+    pub(super) data_dir: DataDirRoot,
     root: PathBuf,
     /// The trees of files, in levels.
     pub(super) contents: PathBuf,
@@ -24,10 +24,10 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(home: Home, root: &Path) -> Self {
+    pub(super) fn new(data_dir: DataDirRoot, root: &Path) -> Self {
         let [contents, references, incoming, trash] =
             ["contents", "refs", "incoming", "trash"].map(|name| root.join(name));
-        Self { home, root: root.to_owned(), contents, references, incoming, trash }
+        Self { data_dir, root: root.to_owned(), contents, references, incoming, trash }
     }
 
     /// Makes the directories that are missing, but no levels.
@@ -35,7 +35,7 @@ impl Layout {
         // Closed to other users of the host, whatever the modes of the files in it are.
         [&self.root, &self.contents, &self.references, &self.incoming, &self.trash]
             .into_iter()
-            .try_for_each(|directory| self.home.make(directory))
+            .try_for_each(|directory| self.data_dir.make(directory))
     }
 
     /// Returns the path of a content's tree.
@@ -48,7 +48,7 @@ impl Layout {
     pub(super) fn in_level(&self, path: &Path, put: impl Fn() -> io::Result<()>) -> io::Result<()> {
         match (put(), path.parent()) {
             (Err(error), Some(level)) if is_about_the_way(&error) => {
-                self.home.make(level)?;
+                self.data_dir.make(level)?;
                 put()
             }
             (done, _) => done,

@@ -63,12 +63,12 @@ pub(crate) struct Entry {
     /// Its path below the working directory.
     pub(crate) path: String,
     /// Its kind, with the details of that kind.
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
 }
 
 /// The kind of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// A directory.
     Directory,
     /// An ordinary file.
@@ -87,13 +87,13 @@ pub(crate) enum Kind {
     },
 }
 
-impl PartialOrd for Kind {
+impl PartialOrd for EntryKind {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Kind {
+impl Ord for EntryKind {
     // Paths are unique, so the kind never decides the order.
     fn cmp(&self, _: &Self) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
@@ -109,7 +109,7 @@ impl Manifest {
 
     /// Returns the size of all files together, in bytes.
     pub(crate) fn size_bytes(&self) -> u64 {
-        let size = |entry: &Entry| if let Kind::File { size, .. } = entry.kind { size } else { 0 };
+        let size = |entry: &Entry| if let EntryKind::File { size, .. } = entry.kind { size } else { 0 };
         self.entries.iter().map(size).sum()
     }
 
@@ -121,7 +121,7 @@ impl Manifest {
 
     /// Returns the paths of its ordinary files.
     pub(crate) fn files(&self) -> impl Iterator<Item = &str> {
-        let is_file = |entry: &&Entry| matches!(entry.kind, Kind::File { .. });
+        let is_file = |entry: &&Entry| matches!(entry.kind, EntryKind::File { .. });
         self.entries.iter().filter(is_file).map(|entry| entry.path.as_str())
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     fn the_address_depends_on_names_and_contents_and_not_on_the_order() {
         let file = |path: &str, content: &[u8]| Entry {
             path: path.to_owned(),
-            kind: Kind::File { executable: false, size: 1, digest: Digest256::of(content) },
+            kind: EntryKind::File { executable: false, size: 1, digest: Digest256::of(content) },
         };
         let address = |entries: Vec<Entry>| Manifest::new(entries).address().unwrap();
         let both = address(vec![file("a", b"1"), file("b", b"2")]);
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn the_address_is_that_of_earlier_versions() {
-        let file = Kind::File { executable: true, size: 4, digest: Digest256::of(b"text") };
-        let kinds = [("d", Kind::Directory), ("d/f", file), ("l", Kind::Link { target: "d/f".to_owned() })];
+        let file = EntryKind::File { executable: true, size: 4, digest: Digest256::of(b"text") };
+        let kinds = [("d", EntryKind::Directory), ("d/f", file), ("l", EntryKind::Link { target: "d/f".to_owned() })];
         let entries = kinds.map(|(path, kind)| Entry { path: path.to_owned(), kind });
         let expected = "7e036c2b21dcc1d9f67e6020f01063b2c871b2c51d27b02209598e4ab09408d3";
         assert_eq!(Manifest::new(entries.into()).address().unwrap().as_str(), expected);

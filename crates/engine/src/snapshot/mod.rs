@@ -29,6 +29,6 @@ mod tests;
 mod trash;
 mod uses;
 
-pub(crate) use reference::Naming;
+pub(crate) use reference::NewSnapshot;
 pub(crate) use staging::Staging;
 pub(crate) use store::{Lease, SnapshotStore};

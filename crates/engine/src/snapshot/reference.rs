@@ -25,9 +25,9 @@ pub(super) struct Reference {
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
-/// The name of a new snapshot, and when it expires.
+/// The id and the times of a snapshot that is to be made.
 #[derive(Debug, Clone)]
-pub(crate) struct Naming {
+pub(crate) struct NewSnapshot {
     /// The requested id. A new id is made if there is none, or if it does not have the form of ours.
     pub(crate) id: Option<SnapshotId>,
     /// When it is made.
@@ -36,9 +36,9 @@ pub(crate) struct Naming {
     pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
-impl Naming {
+impl NewSnapshot {
     /// Returns the id, and the path of the reference with that id.
-    pub(super) fn place(&self, references: &Path) -> io::Result<(SnapshotId, PathBuf)> {
+    pub(super) fn id_and_path(&self, references: &Path) -> io::Result<(SnapshotId, PathBuf)> {
         let wanted = self.id.clone().and_then(|id| path_of(references, &id).map(|path| (id, path)));
         let own = || {
             let id = SnapshotId::new(format!("snap_{}", new_uuid(self.now)));

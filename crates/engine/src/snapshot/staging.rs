@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use workers_domain::ports::SandboxFile;
 
-use super::manifest::{Digest256, Entry, Kind, Manifest};
+use super::manifest::{Digest256, Entry, EntryKind, Manifest};
 use crate::copy::{DIRECTORY_MODE, file_mode, give_away};
 use crate::fault::named;
 
@@ -16,7 +16,7 @@ use crate::fault::named;
 #[derive(Debug)]
 pub(crate) struct Staging {
     directory: PathBuf,
-    files: BTreeMap<String, Kind>,
+    files: BTreeMap<String, EntryKind>,
     limit: u64,
     owner: Option<u32>,
 }
@@ -45,7 +45,7 @@ impl Staging {
     fn write_one(&mut self, path: &str, contents: &[u8]) -> io::Result<()> {
         let length = u64::try_from(contents.len()).unwrap_or(u64::MAX);
         let others = self.files.iter().filter(|(known, _)| *known != path);
-        let used: u64 = others.map(|(_, kind)| if let Kind::File { size, .. } = kind { *size } else { 0 }).sum();
+        let used: u64 = others.map(|(_, kind)| if let EntryKind::File { size, .. } = kind { *size } else { 0 }).sum();
         if used.saturating_add(length) > self.limit {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
@@ -56,7 +56,7 @@ impl Staging {
             let parent = path.get(..position).unwrap_or_default();
             if !self.files.contains_key(parent) {
                 make_directory(&self.directory.join(parent), self.owner)?;
-                self.files.insert(parent.to_owned(), Kind::Directory);
+                self.files.insert(parent.to_owned(), EntryKind::Directory);
             }
         }
         let target = self.directory.join(path);
@@ -65,7 +65,7 @@ impl Staging {
         opened.set_permissions(Permissions::from_mode(file_mode(false).as_raw_mode()))?;
         give_away(&opened, self.owner)?;
         let digest = Digest256::of(contents);
-        self.files.insert(path.to_owned(), Kind::File { executable: false, size: length, digest });
+        self.files.insert(path.to_owned(), EntryKind::File { executable: false, size: length, digest });
         Ok(())
     }
 

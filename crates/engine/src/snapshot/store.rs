@@ -18,13 +18,13 @@ use super::files::{UNFINISHED, entries, move_tree, unless_gone};
 use super::flat;
 use super::layout::{Layout, levels};
 use super::manifest::{Digest256, Manifest};
-use super::reference::{Naming, Reference, is_name, path_of};
+use super::reference::{NewSnapshot, Reference, is_name, path_of};
 use super::trash::Trash;
 use super::uses::{Use, Uses};
 use crate::copy::survey_tree;
+use crate::data_dir_root::{DataDirRoot, set_aside};
 use crate::fault::named;
-use crate::home::{Home, set_aside};
-use crate::stamp::Seen;
+use crate::file_stamps::FileStamps;
 
 /// The store of snapshots. Every method works on the disk and blocks.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ impl SnapshotStore {
     /// # Errors
     ///
     /// When the directories cannot be made or read. Each error names a path.
-    pub(crate) fn open(home: &Home, root: &Path, now: DateTime<Utc>) -> io::Result<Self> {
-        let layout = Layout::new(home.clone(), root);
+    pub(crate) fn open(data_dir: &DataDirRoot, root: &Path, now: DateTime<Utc>) -> io::Result<Self> {
+        let layout = Layout::new(data_dir.clone(), root);
         layout.make()?;
         let trash = Trash::start(layout.trash.clone())?;
         let store = Self { layout, uses: Uses::default(), trash };
@@ -102,8 +102,8 @@ impl SnapshotStore {
     }
 
     /// Makes a snapshot of the tree `files`, which is moved away. An existing snapshot with the same name is replaced.
-    pub(crate) fn keep(&self, files: &Path, manifest: &Manifest, naming: &Naming) -> io::Result<Snapshot> {
-        let (id, path) = naming.place(&self.layout.references)?;
+    pub(crate) fn keep(&self, files: &Path, manifest: &Manifest, new: &NewSnapshot) -> io::Result<Snapshot> {
+        let (id, path) = new.id_and_path(&self.layout.references)?;
         let address = manifest.address()?;
         self.layout.make()?;
         let (snapshot, replaced) = {
@@ -114,10 +114,10 @@ impl SnapshotStore {
                 let tree = self.layout.tree_of(&address);
                 self.trash.take(&tree)?;
                 self.layout.in_level(&tree, || move_tree(files, &tree))?;
-                entry.seen = Some(watch(&tree, manifest)?);
+                entry.stamps = Some(watch(&tree, manifest)?);
                 entry.generation += 1;
             }
-            let expires_at = naming.expires_at;
+            let expires_at = new.expires_at;
             let reference = Reference { content: address.clone(), size_bytes: manifest.size_bytes(), expires_at };
             let replaced = self.read(&path)?;
             reference.write(&self.layout, &path, &id)?;
@@ -186,7 +186,7 @@ impl SnapshotStore {
             read.is_some()
         });
         if !unless_gone(is_there).map_err(|error| named(path.display(), error))? {
-            self.layout.home.check()?;
+            self.layout.data_dir.check()?;
         }
         Ok(read)
     }
@@ -269,25 +269,25 @@ impl SnapshotStore {
     fn is_whole(&self, content: &Digest256, entry: &mut Use) -> io::Result<bool> {
         let tree = self.layout.tree_of(content);
         let at = |error| named(tree.display(), error);
-        if let Some(seen) = &entry.seen
-            && unless_gone(seen.changed().map(|changed| changed.is_none())).map_err(at)?
+        if let Some(stamps) = &entry.stamps
+            && unless_gone(stamps.changed().map(|changed| changed.is_none())).map_err(at)?
             && unless_gone(tree.metadata().map(|found| found.is_dir())).map_err(at)?
         {
             return Ok(true);
         }
-        entry.seen = None;
+        entry.stamps = None;
         let mut whole = None;
         let checked = fs::File::open(&tree).and_then(|opened| {
-            let before = Seen::take_tree(&tree)?;
+            let before = FileStamps::record_tree(&tree)?;
             let manifest = survey_tree(opened.as_fd())?;
-            let seen = watch(&tree, &manifest)?;
+            let stamps = watch(&tree, &manifest)?;
             // A file that changed meanwhile may have been read before the change.
             let matches = manifest.address()? == *content && before.changed()?.is_none();
-            whole = matches.then_some(seen);
+            whole = matches.then_some(stamps);
             Ok(matches)
         });
         let is_whole = unless_gone(checked).map_err(at)?;
-        entry.seen = whole;
+        entry.stamps = whole;
         Ok(is_whole)
     }
 
@@ -341,8 +341,8 @@ impl Drop for Lease {
 const MOST_WATCHED: usize = 32;
 
 /// Records the state of a content's files.
-fn watch(files: &Path, manifest: &Manifest) -> io::Result<Seen> {
-    Seen::take(manifest.files().take(MOST_WATCHED).map(|path| files.join(path)))
+fn watch(files: &Path, manifest: &Manifest) -> io::Result<FileStamps> {
+    FileStamps::record(manifest.files().take(MOST_WATCHED).map(|path| files.join(path)))
 }
 
 /// Returns every reference in a level with its content; `None` if it is damaged. A file that cannot be read is set

@@ -9,17 +9,17 @@ use workers_domain::SnapshotId;
 use workers_domain::ports::{SandboxFile, SandboxPath, Snapshot};
 
 use super::manifest::Manifest;
-use super::{Naming, SnapshotStore, Staging};
-use crate::home::Home;
+use super::{NewSnapshot, SnapshotStore, Staging};
+use crate::data_dir_root::DataDirRoot;
 
 const START: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// A store in a directory of its own.
-struct Place {
+struct TestStore {
     directory: tempfile::TempDir,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
@@ -30,8 +30,8 @@ impl Place {
 
     /// Opens the store, and waits until what the start moved to the trash is removed; otherwise tests would list it.
     fn open(&self) -> Arc<SnapshotStore> {
-        let home = Home::of(self.directory.path()).unwrap();
-        let store = Arc::new(SnapshotStore::open(&home, &self.at(""), START).unwrap());
+        let data_dir = DataDirRoot::of(self.directory.path()).unwrap();
+        let store = Arc::new(SnapshotStore::open(&data_dir, &self.at(""), START).unwrap());
         self.await_removal();
         store
     }
@@ -46,7 +46,7 @@ impl Place {
 
     fn keep(&self, store: &SnapshotStore, text: &str, expires_at: Option<DateTime<Utc>>) -> Snapshot {
         let (files, manifest) = self.stage(text);
-        store.keep(&files, &manifest, &Naming { id: None, now: START, expires_at }).unwrap()
+        store.keep(&files, &manifest, &NewSnapshot { id: None, now: START, expires_at }).unwrap()
     }
 
     /// Makes a snapshot as versions before the levels did.
@@ -108,11 +108,11 @@ fn text_of(store: &Arc<SnapshotStore>, id: &SnapshotId) -> Option<String> {
 
 #[test]
 fn a_snapshot_of_one_file_is_the_file_its_directory_and_a_reference() {
-    let place = Place::new();
-    let store = place.open();
-    let snapshot = place.keep(&store, "text", None);
+    let test = TestStore::new();
+    let store = test.open();
+    let snapshot = test.keep(&store, "text", None);
     let mut entries = Vec::new();
-    list(&place.at(""), &mut |path| entries.push(path.to_owned()));
+    list(&test.at(""), &mut |path| entries.push(path.to_owned()));
     // Four directories and two levels are shared by all snapshots.
     assert_eq!(entries.len(), 4 + 2 + 3, "{entries:?}");
     assert_eq!(text_of(&store, &snapshot.id).as_deref(), Some("text"));
@@ -120,13 +120,13 @@ fn a_snapshot_of_one_file_is_the_file_its_directory_and_a_reference() {
 
 #[test]
 fn no_directory_has_the_snapshots_of_all() {
-    let place = Place::new();
-    let store = place.open();
+    let test = TestStore::new();
+    let store = test.open();
     for number in 0..300 {
-        place.keep(&store, &number.to_string(), None);
+        test.keep(&store, &number.to_string(), None);
     }
     let mut largest = 0;
-    list(&place.at(""), &mut |path| {
+    list(&test.at(""), &mut |path| {
         if path.is_dir() && !["contents", "refs"].iter().any(|name| path.ends_with(name)) {
             largest = largest.max(fs::read_dir(path).unwrap().count());
         }
@@ -137,11 +137,11 @@ fn no_directory_has_the_snapshots_of_all() {
 
 #[test]
 fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
-    let place = Place::new();
-    let old = [place.keep_flat("one"), place.keep_flat("two")];
-    let store = place.open();
+    let test = TestStore::new();
+    let old = [test.keep_flat("one"), test.keep_flat("two")];
+    let store = test.open();
     // A new snapshot with a content that an earlier version has made.
-    let new = place.keep(&store, "two", None);
+    let new = test.keep(&store, "two", None);
     let mut listed = store.older_than(later(), || {}).unwrap();
     let mut expected = [old[0].clone(), old[1].clone(), new.id.clone()];
     listed.sort();
@@ -155,17 +155,17 @@ fn snapshots_of_earlier_versions_are_found_used_listed_and_removed() {
         store.delete(id).unwrap().unwrap();
     }
     assert_eq!(store.older_than(later(), || {}).unwrap(), []);
-    place.await_removal();
-    assert_eq!(place.files(""), [""; 0]);
+    test.await_removal();
+    assert_eq!(test.files(""), [""; 0]);
 }
 
 #[test]
 fn a_start_logs_how_many_snapshots_of_an_earlier_version_it_moves_and_nothing_where_there_are_none() {
-    let place = Place::new();
-    let opened = || lines_logged(|| drop(place.open()));
+    let test = TestStore::new();
+    let opened = || lines_logged(|| drop(test.open()));
     assert_eq!(opened(), [""; 0], "a new store");
-    place.keep_flat("one");
-    place.keep_flat("two");
+    test.keep_flat("one");
+    test.keep_flat("two");
     let lines = opened();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("moving the snapshots of an earlier version") && lines[0].ends_with("snapshots=2"));
@@ -175,54 +175,54 @@ fn a_start_logs_how_many_snapshots_of_an_earlier_version_it_moves_and_nothing_wh
 
 #[test]
 fn the_last_line_about_a_move_counts_what_was_moved() {
-    let place = Place::new();
-    let (moved, stays) = (place.keep_flat("moved"), place.keep_flat("stays"));
+    let test = TestStore::new();
+    let (moved, stays) = (test.keep_flat("moved"), test.keep_flat("stays"));
     // Its place is taken.
-    let level = place.at("refs").join(&stays.as_str()[stays.as_str().len() - 2..]);
+    let level = test.at("refs").join(&stays.as_str()[stays.as_str().len() - 2..]);
     fs::create_dir_all(level.join(stays.as_str())).unwrap();
-    let lines = lines_logged(|| drop(place.open()));
+    let lines = lines_logged(|| drop(test.open()));
     assert!(lines[0].ends_with("snapshots=2") && lines[1].ends_with("snapshots=1"), "{lines:?}");
-    assert!(place.files("refs").iter().any(|path| path.ends_with(moved.as_str())));
+    assert!(test.files("refs").iter().any(|path| path.ends_with(moved.as_str())));
 }
 
 #[test]
 fn a_move_from_the_earlier_layout_that_was_broken_off_is_gone_on_with() {
-    let place = Place::new();
-    let (moved, left) = (place.keep_flat("moved"), place.keep_flat("left"));
-    drop(place.open());
+    let test = TestStore::new();
+    let (moved, left) = (test.keep_flat("moved"), test.keep_flat("left"));
+    drop(test.open());
     // As after a crash before the second step: the reference has not been moved yet, and the rest of the content is
     // still in the old place.
-    let reference = place.files("refs").into_iter().find(|path| path.ends_with(moved.as_str())).unwrap();
-    fs::rename(place.at(&reference), place.at("refs").join(moved.as_str())).unwrap();
-    let tree = place.files("contents").into_iter().find(|path| fs::read(place.at(path)).unwrap() == b"moved").unwrap();
-    let rest = place.at("contents").join(Path::new(&tree).parent().unwrap().file_name().unwrap());
+    let reference = test.files("refs").into_iter().find(|path| path.ends_with(moved.as_str())).unwrap();
+    fs::rename(test.at(&reference), test.at("refs").join(moved.as_str())).unwrap();
+    let tree = test.files("contents").into_iter().find(|path| fs::read(test.at(path)).unwrap() == b"moved").unwrap();
+    let rest = test.at("contents").join(Path::new(&tree).parent().unwrap().file_name().unwrap());
     fs::create_dir(&rest).unwrap();
     fs::write(rest.join("manifest.json"), "{}").unwrap();
-    let store = place.open();
+    let store = test.open();
     assert_eq!([&moved, &left].map(|id| text_of(&store, id)), ["moved", "left"].map(|text| Some(text.to_owned())));
     assert!(!rest.exists());
 }
 
 #[test]
 fn what_a_killed_server_has_half_made_is_never_used_and_goes_with_the_next_start() {
-    let place = Place::new();
-    let store = place.open();
-    let kept = place.keep(&store, "kept", None);
-    let lost = place.keep(&store, "lost", None);
+    let test = TestStore::new();
+    let store = test.open();
+    let kept = test.keep(&store, "kept", None);
+    let lost = test.keep(&store, "lost", None);
     drop(store);
-    let reference = place.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
-    let level = place.at(&reference).parent().unwrap().to_owned();
+    let reference = test.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
+    let level = test.at(&reference).parent().unwrap().to_owned();
     // A content that got no reference, a content that was partly copied, and a reference that was partly written.
-    fs::remove_file(place.at(&reference)).unwrap();
-    fs::create_dir_all(place.at("contents/ab/abcd.unfinished")).unwrap();
+    fs::remove_file(test.at(&reference)).unwrap();
+    fs::create_dir_all(test.at("contents/ab/abcd.unfinished")).unwrap();
     let torn = "snap_0193579b-0000-7000-8000-000000000000";
     fs::write(level.join(torn), "{\"cont").unwrap();
-    fs::write(place.at("incoming").join(torn), "{").unwrap();
-    fs::create_dir(place.at("trash/half")).unwrap();
-    let store = place.open();
+    fs::write(test.at("incoming").join(torn), "{").unwrap();
+    fs::create_dir(test.at("trash/half")).unwrap();
+    let store = test.open();
     assert_eq!(text_of(&store, &kept.id).as_deref(), Some("kept"));
     assert_eq!([&lost.id, &SnapshotId::new(torn)].map(|id| text_of(&store, id)), [None, None]);
-    let left = place.files("");
+    let left = test.files("");
     assert!(left.iter().all(|path| path.ends_with("worker.mjs") || path.ends_with(kept.id.as_str())), "{left:?}");
     assert_eq!(left.len(), 2, "{left:?}");
 }
@@ -236,31 +236,31 @@ fn a_tree_that_is_not_what_its_name_says_counts_as_gone() {
         |tree| fs::remove_file(tree.join("worker.mjs")).unwrap(),
     ];
     for harm in harms {
-        let place = Place::new();
-        let store = place.open();
-        let snapshot = place.keep(&store, "text", None);
+        let test = TestStore::new();
+        let store = test.open();
+        let snapshot = test.keep(&store, "text", None);
         let tree = store.lease(&snapshot.id, START).unwrap().unwrap().1.files();
         harm(&tree);
         drop(store);
-        let store = place.open();
+        let store = test.open();
         assert_eq!(text_of(&store, &snapshot.id), None);
-        let again = place.keep(&store, "text", None);
+        let again = test.keep(&store, "text", None);
         assert_eq!(text_of(&store, &again.id).as_deref(), Some("text"));
     }
 }
 
 #[test]
 fn the_sweep_takes_what_has_expired_or_lost_its_reference_and_leaves_what_is_used() {
-    let place = Place::new();
-    let store = place.open();
+    let test = TestStore::new();
+    let store = test.open();
     let end = START + TimeDelta::hours(1);
-    let kept = place.keep(&store, "kept", None);
-    let expired = place.keep(&store, "expired", Some(end));
-    let used = place.keep(&store, "used", Some(end));
-    let lost = place.keep(&store, "lost", None);
+    let kept = test.keep(&store, "kept", None);
+    let expired = test.keep(&store, "expired", Some(end));
+    let used = test.keep(&store, "used", Some(end));
+    let lost = test.keep(&store, "lost", None);
     let (_, lease) = store.lease(&used.id, START).unwrap().unwrap();
-    let reference = place.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
-    fs::remove_file(place.at(&reference)).unwrap();
+    let reference = test.files("refs").into_iter().find(|path| path.ends_with(lost.id.as_str())).unwrap();
+    fs::remove_file(test.at(&reference)).unwrap();
     let mut rests = 0;
     store.sweep(end, || rests += 1).unwrap();
     assert!(rests > 0);
@@ -269,8 +269,8 @@ fn the_sweep_takes_what_has_expired_or_lost_its_reference_and_leaves_what_is_use
     assert_eq!(store.unreferenced([lease.content()]), [lease.content()]);
     assert_eq!(text_of(&store, &expired.id), None);
     drop(lease);
-    place.await_removal();
-    assert_eq!(place.files("contents").len(), 1);
+    test.await_removal();
+    assert_eq!(test.files("contents").len(), 1);
 }
 
 /// Returns a time later than any file of a test.
@@ -286,21 +286,21 @@ fn what_many_snapshots_cost() {
     use std::time::Instant;
 
     let count: usize = std::env::var("SNAPSHOTS").map_or(20_000, |count| count.parse().unwrap());
-    let place = Place::new();
-    let store = place.open();
+    let test = TestStore::new();
+    let store = test.open();
     let timed = |what: &str, began: Instant| println!("{what}: {:?}", began.elapsed());
     let began = Instant::now();
-    let kept: Vec<_> = (0..count).map(|number| place.keep(&store, &format!("{number:1024}"), None).id).collect();
+    let kept: Vec<_> = (0..count).map(|number| test.keep(&store, &format!("{number:1024}"), None).id).collect();
     timed("kept", began);
     let (mut entries, mut blocks) = (0_u64, 0);
-    list(&place.at(""), &mut |path| {
+    list(&test.at(""), &mut |path| {
         entries += 1;
         blocks += path.symlink_metadata().unwrap().blocks();
     });
     println!("{count} snapshots of 1 KiB: {entries} entries, {} KiB", blocks / 2);
     drop(store);
     let began = Instant::now();
-    let store = place.open();
+    let store = test.open();
     timed("opened", began);
     let began = Instant::now();
     store.older_than(later(), || {}).unwrap();
@@ -316,6 +316,6 @@ fn what_many_snapshots_cost() {
         store.delete(id).unwrap();
     }
     timed("removed", began);
-    place.await_removal();
+    test.await_removal();
     timed("gone", began);
 }

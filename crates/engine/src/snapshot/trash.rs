@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use uuid::Uuid;
 
 use super::files::entries;
-use crate::home::remove;
+use crate::data_dir_root::remove;
 
 /// By how much the thread's nice value is raised. When other threads are busy, too, it gets at most a tenth of a core's
 /// time.

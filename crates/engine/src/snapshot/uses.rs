@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::manifest::Digest256;
-use crate::stamp::Seen;
+use crate::file_stamps::FileStamps;
 
 /// The state of a content.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Use {
     /// Whether no reference was added or removed since the current count of all references began.
     is_quiet: bool,
     /// Its files when they were last found to be whole.
-    pub(super) seen: Option<Seen>,
+    pub(super) stamps: Option<FileStamps>,
     /// How often its files were replaced by others. What was made from earlier files must not be used any more.
     pub(super) generation: u32,
 }

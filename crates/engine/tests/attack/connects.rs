@@ -3,8 +3,8 @@
 
 use workers_domain::ResourceLimits;
 
-use super::ground::{ContainerGround, Forked, Spawned};
 use super::support::{Attack, refuse, withstand};
+use super::target::{ContainerTarget, Forked, Spawned};
 
 /// Runs the attack from more sandboxes than the engine has threads.
 fn from_many(words: &str) {
@@ -48,7 +48,7 @@ fn a_program_of_the_init_with_a_full_queue_holds_up_no_other() {
 
 #[test]
 fn a_container_with_a_full_queue_holds_up_no_other() {
-    withstand::<ContainerGround>(&[Attack::new("toggle-local stream file").in_many().by_root()]);
+    withstand::<ContainerTarget>(&[Attack::new("toggle-local stream file").in_many().by_root()]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_socket_that_lingers_in_the_queue_of_another_holds_up_no_other() {
 
 #[test]
 fn a_container_whose_sockets_linger_holds_up_no_other() {
-    withstand::<ContainerGround>(&[Attack::new("linger-connecting").in_many().by_root()]);
+    withstand::<ContainerTarget>(&[Attack::new("linger-connecting").in_many().by_root()]);
 }
 
 #[test]

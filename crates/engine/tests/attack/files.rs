@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use workers_domain::ports::{ContainerCommandSpec, SandboxFile, SandboxPath};
 
-use super::ground::{ContainerGround, Forked, Ground as _, upload};
 use super::programs::programs;
 use super::support::{Attack, END, in_time, test_on, withstand};
+use super::target::{ContainerTarget, Forked, Target as _, upload};
 use crate::containers::support::{read, run, shell};
 
 /// Attacks that leave behind special files and directories that change.
@@ -19,10 +19,10 @@ const TREES: [&str; 4] = ["odd-files .", "swapped-file .", "renamed-directories 
 #[test]
 fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
     withstand::<Forked>(&TREES.map(Attack::new));
-    test_on(|ground: Arc<Forked>| async move {
+    test_on(|target: Arc<Forked>| async move {
         for words in TREES {
             let attack = Attack::new(words);
-            let sandbox = ground.sandbox(attack.limits, attack.network).await;
+            let sandbox = target.sandbox(attack.limits, attack.network).await;
             let path = SandboxPath::parse("attacker").unwrap();
             sandbox.write_files(vec![SandboxFile { path, contents: programs().attacker.clone() }]).await.unwrap();
             let script = format!(
@@ -30,20 +30,20 @@ fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
                  process.execve('/tmp/a', {:?}.split(' '), process.env)",
                 format!("a {}", attack.arguments("marker"))
             );
-            let mut command = ground.run(&*sandbox, &script).await;
+            let mut command = target.run(&*sandbox, &script).await;
             in_time(words, END, command.next_event()).await.unwrap();
             // The sandbox may be frozen or refused, but this must end.
             let _ = in_time(words, END, sandbox.snapshot(None)).await;
-            in_time(words, END, ground.serve()).await;
+            in_time(words, END, target.serve()).await;
         }
     });
 }
 
 #[test]
 fn a_containers_files_hold_up_nobody_who_freezes_it() {
-    test_on(|ground: Arc<ContainerGround>| async move {
+    test_on(|target: Arc<ContainerTarget>| async move {
         for words in TREES {
-            let container = ground.container().await;
+            let container = target.container().await;
             upload(&*container).await;
             let args = Attack::new(words).arguments("marker").split(' ').map(str::to_owned).collect();
             let spec = ContainerCommandSpec {
@@ -55,15 +55,15 @@ fn a_containers_files_hold_up_nobody_who_freezes_it() {
             let mut command = container.run(spec).await.unwrap();
             in_time(words, END, command.next_event()).await.unwrap();
             let _ = in_time(words, END, container.snapshot()).await;
-            in_time(words, END, ground.serve()).await;
+            in_time(words, END, target.serve()).await;
         }
     });
 }
 
 #[test]
 fn a_file_of_a_container_that_is_no_file_or_another_one_by_now_holds_up_nobody_who_reads_it() {
-    test_on(|ground: Arc<ContainerGround>| async move {
-        let container = ground.container().await;
+    test_on(|target: Arc<ContainerTarget>| async move {
+        let container = target.container().await;
         upload(&*container).await;
         for words in ["odd-files .", "swapped-file .", "renamed-directories ."] {
             let args = Attack::new(words).arguments("marker").split(' ').map(str::to_owned).collect();
@@ -94,8 +94,8 @@ fn a_file_of_a_container_that_is_no_file_or_another_one_by_now_holds_up_nobody_w
 
 #[test]
 fn a_lease_of_a_file_holds_up_nobody_but_who_reads_it() {
-    test_on(|ground: Arc<ContainerGround>| async move {
-        let container = ground.container().await;
+    test_on(|target: Arc<ContainerTarget>| async move {
+        let container = target.container().await;
         upload(&*container).await;
         let args = Attack::new("lease file").arguments("marker").split(' ').map(str::to_owned).collect();
         let spec =
@@ -126,12 +126,12 @@ fn half_cached() -> (String, u64) {
 
 #[test]
 fn a_container_cannot_tell_which_pages_of_the_systems_files_others_have_used() {
-    test_on(|ground: Arc<ContainerGround>| async move {
+    test_on(|target: Arc<ContainerTarget>| async move {
         let (path, page) = half_cached();
         for as_root in [false, true] {
             let probe = |offset: u64| Attack { as_root, ..Attack::new(&format!("probe-cache {path} {offset}")) };
             let ask = async |offset| {
-                let started = ground.begin(&probe(offset), "prober").await;
+                let started = target.begin(&probe(offset), "prober").await;
                 started.said.wait_for(&["done", "ended"]).await;
                 let lines = started.said.lines();
                 started.stop.await;

@@ -6,16 +6,16 @@
 //! * their sandbox is gone within [`support::END`] after it is stopped, and so is the engine after it is shut down,
 //!   with every process.
 //!
-//! `tests/escape` tries the walls one by one. `bins/workersd/tests/it/attack` runs the same attacks beside a server's
-//! other users.
+//! `tests/escape` tries the layers of the isolation one by one. `bins/workersd/tests/it/attack` runs the same attacks
+//! beside a server's other users.
 
 mod by_hand;
 mod connects;
 mod counters;
 mod files;
-mod ground;
 mod kernel;
 mod outputs;
 mod processes;
 mod programs;
 mod support;
+mod target;

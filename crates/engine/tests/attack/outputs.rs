@@ -1,8 +1,8 @@
 //! The pipes that a command prints to and that the server reads. The defence against a command that blocks them: the
 //! server never waits for a pipe where that would delay others.
 
-use super::ground::{ContainerGround, Forked, Spawned};
 use super::support::{Attack, Way, withstand};
+use super::target::{ContainerTarget, Forked, Spawned};
 
 /// Runs the attack from more sandboxes than the engine has threads.
 fn from_many(words: &str) {
@@ -57,7 +57,7 @@ fn a_program_of_the_init_that_holds_its_pipes_holds_up_no_other() {
 
 #[test]
 fn a_container_that_holds_its_pipes_holds_up_no_other() {
-    withstand::<ContainerGround>(&[Attack::new("splice-outputs stream").in_many().by_root()]);
+    withstand::<ContainerTarget>(&[Attack::new("splice-outputs stream").in_many().by_root()]);
 }
 
 #[test]
@@ -74,11 +74,11 @@ fn whoever_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
 #[test]
 fn a_container_that_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
     let attacks = ["outputs-resized", "outputs-flags", "outputs-reopened", "outputs-closed"];
-    withstand::<ContainerGround>(&attacks.map(|words| Attack::new(words).in_many().by_root()));
+    withstand::<ContainerTarget>(&attacks.map(|words| Attack::new(words).in_many().by_root()));
 }
 
 #[test]
 fn whoever_prints_without_end_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("outputs-flood 2")]);
-    withstand::<ContainerGround>(&[Attack::new("outputs-flood 2")]);
+    withstand::<ContainerTarget>(&[Attack::new("outputs-flood 2")]);
 }

@@ -2,8 +2,8 @@
 //! end. The defence: the flags of `clone` that the policy allows, the PID namespace, and a launcher that never waits
 //! without a time limit.
 
-use super::ground::{ContainerGround, Forked, Spawned};
 use super::support::{Attack, Way, refuse, withstand};
+use super::target::{ContainerTarget, Forked, Spawned};
 
 /// Checks that no attack gets a sibling. A forked node is a child of the launcher, so its sibling would be one, too.
 fn no_sibling(words: &str) {
@@ -59,7 +59,7 @@ fn a_program_of_the_init_has_no_sibling() {
 #[test]
 fn a_containers_root_has_no_sibling() {
     let attacks = ["clone-parent 0", "clone-parent 34", "clone-parent-twice 0", "clone-parent-and-end 34"];
-    refuse::<ContainerGround>(&attacks.map(|words| Attack::new(words).by_root()));
+    refuse::<ContainerTarget>(&attacks.map(|words| Attack::new(words).by_root()));
 }
 
 /// Attacks with processes that are hard to end, each in its own way.
@@ -95,13 +95,13 @@ fn a_program_that_is_hard_to_end_ends_with_its_sandbox() {
 
 #[test]
 fn a_containers_processes_that_are_hard_to_end_end_with_it() {
-    withstand::<ContainerGround>(&STUBBORN.map(Attack::new));
+    withstand::<ContainerTarget>(&STUBBORN.map(Attack::new));
 }
 
 #[test]
 fn whoever_stops_all_others_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("stop-others"), Attack::new("stop-others").by(Way::Library)]);
-    withstand::<ContainerGround>(&[Attack::new("stop-others").by_root()]);
+    withstand::<ContainerTarget>(&[Attack::new("stop-others").by_root()]);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use workers_domain::ResourceLimits;
 
-use super::ground::{Ground, Started};
 use super::programs::programs;
+use super::target::{Started, Target};
 use crate::support::{host_processes_with, unique};
 
 /// The time within which a stopped sandbox, or an engine that was shut down, must be gone.
@@ -121,19 +121,19 @@ impl Said {
 pub(crate) type Report = Vec<String>;
 
 /// Runs attacks, one after the other, on an engine of their own.
-pub(crate) fn withstand<G: Ground>(attacks: &[Attack]) -> Vec<Report> {
+pub(crate) fn withstand<G: Target>(attacks: &[Attack]) -> Vec<Report> {
     let attacks = attacks.to_vec();
-    test_on(|ground: Arc<G>| async move {
+    test_on(|target: Arc<G>| async move {
         let mut reports = Vec::new();
         for attack in &attacks {
-            reports.push(one(&*ground, attack).await);
+            reports.push(one(&*target, attack).await);
         }
         reports
     })
 }
 
 /// Runs a test with an engine, which must end in time and leave nothing.
-pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(crate) fn test_on<G: Target, T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     run: impl FnOnce(Arc<G>) -> F + Send + 'static,
 ) -> T {
     G::require();
@@ -153,9 +153,9 @@ pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send
     // On a thread of the runtime, like a server's work.
     let path = directory.path().to_owned();
     let done = runtime.block_on(runtime.spawn(async move {
-        let ground = Arc::new(G::start(&path).await);
-        let done = run(Arc::clone(&ground)).await;
-        in_time("shutting down", END, ground.shutdown()).await;
+        let target = Arc::new(G::start(&path).await);
+        let done = run(Arc::clone(&target)).await;
+        in_time("shutting down", END, target.shutdown()).await;
         assert_eq!(cgroups_left(&path), 0, "cgroups are left");
         done
     }));
@@ -167,7 +167,7 @@ pub(crate) fn test_on<G: Ground, T: Send + 'static, F: Future<Output = T> + Send
 
 /// Does the same for attacks that try what must not work. Each one reports when it has tried everything, and nothing
 /// may have worked.
-pub(crate) fn refuse<G: Ground>(attacks: &[Attack]) {
+pub(crate) fn refuse<G: Target>(attacks: &[Attack]) {
     for (attack, report) in attacks.iter().zip(withstand::<G>(attacks)) {
         assert_nothing_got(attack, &report);
     }
@@ -179,11 +179,11 @@ pub(crate) fn assert_nothing_got(attack: &Attack, report: &Report) {
     assert!(got.is_empty(), "{}: {got:#?}", attack.words);
 }
 
-async fn one<G: Ground>(ground: &G, attack: &Attack) -> Report {
+async fn one<G: Target>(target: &G, attack: &Attack) -> Report {
     let marker = unique();
     let mut running = Vec::new();
     for _ in 0..attack.copies {
-        let begun = ground.begin(attack, &marker);
+        let begun = target.begin(attack, &marker);
         running.push(in_time("starting an attack", END, begun).await);
     }
     let heard: Vec<Heard> = running.iter().map(|started| Arc::clone(&started.said)).collect();
@@ -194,7 +194,7 @@ async fn one<G: Ground>(ground: &G, attack: &Attack) -> Report {
     }
     let began = Instant::now();
     while began.elapsed() < BESIDE {
-        in_time("being served beside the attack", SERVED, ground.serve()).await;
+        in_time("being served beside the attack", SERVED, target.serve()).await;
     }
     let mut report = Report::new();
     for Started { said, stop } in running {
@@ -202,7 +202,7 @@ async fn one<G: Ground>(ground: &G, attack: &Attack) -> Report {
         report.extend(said.lines());
     }
     assert_eq!(host_processes_with(&marker), 0, "{}: processes are left", attack.words);
-    in_time("being served after the attack", SERVED, ground.serve()).await;
+    in_time("being served after the attack", SERVED, target.serve()).await;
     report
 }
 

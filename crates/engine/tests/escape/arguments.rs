@@ -6,7 +6,7 @@ use std::process::Command;
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxFile, SandboxPath};
-use workers_engine::Confinement;
+use workers_engine::Isolation;
 
 use super::super::support::{TestEngine, finish, start};
 
@@ -89,7 +89,7 @@ const ATTEMPTS: &[(&str, i32)] = &[
     ("filter_by_call", EINVAL),
 ];
 
-/// Attempts that end in the same way without walls (on some kernels), and attempts that would change the host.
+/// Attempts that end in the same way without isolation (on some kernels), and attempts that would change the host.
 const THE_SAME: &[&str] = &[
     "clone_parent",
     "clone_process",
@@ -129,15 +129,15 @@ async fn attempt(engine: &TestEngine, left_out: &[&str]) -> Vec<(String, i32)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn arguments_that_reach_beyond_the_sandbox_are_refused() {
-    let found = attempt(&TestEngine::confined().await, &[]).await;
+    let found = attempt(&TestEngine::isolated().await, &[]).await;
     let expected: Vec<_> = ATTEMPTS.iter().map(|(name, errno)| ((*name).to_owned(), *errno)).collect();
     assert_eq!(found, expected);
 }
 
-/// Without walls none of them ends that way, which shows that the test above can fail.
+/// Without isolation none of them ends that way, which shows that the test above can fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_arguments_end_otherwise_without_walls() {
-    let found = attempt(&TestEngine::start(Confinement::Unconfined).await, THE_SAME).await;
+async fn the_same_arguments_end_otherwise_without_isolation() {
+    let found = attempt(&TestEngine::start(Isolation::None).await, THE_SAME).await;
     assert_eq!(found.len(), ATTEMPTS.len() - THE_SAME.len(), "{found:?}");
     for (name, errno) in &found {
         assert!(!ATTEMPTS.contains(&(name.as_str(), *errno)), "{name} {errno}");

@@ -15,7 +15,7 @@ use crate::support::content_of;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_files_are_not_there() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let host = engine.directory.path().canonicalize().unwrap();
     let script = format!(
         "const fs = require('fs'); console.log(fs.readdirSync('/').join(), fs.existsSync('/etc/shadow'),
@@ -34,7 +34,7 @@ async fn the_hosts_files_are_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_file_is_one_that_another_sandbox_has() {
     skip_unless_root("without root all sandboxes have the host's devices");
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let paths = ["/dev/null", "/dev/urandom", "/usr/bin/node", "/etc/hosts", "/lib", "/work", "/tmp", "/proc"];
     let script = format!(
         "console.log({paths:?}.map((path) => {{ const {{ dev, ino }} = require('fs').statSync(path); return `${{path}} ${{dev}} ${{ino}}` }})
@@ -58,7 +58,7 @@ async fn no_file_is_one_that_another_sandbox_has() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_outside_of_tmp_and_work_can_be_written() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const fs = require('fs'); for (const path of ['/x', '/usr/bin/node', '/etc/passwd', '/var/empty/x', '/dev/x',
         '/proc/sys/kernel/core_pattern', '/proc/sys/kernel/hostname', '/proc/self/oom_score_adj', '/proc/sysrq-trigger'])
         try { fs.writeFileSync(path, '1'); console.log('wrote', path) } catch (error) { console.log(error.code) }";
@@ -69,7 +69,7 @@ async fn nothing_outside_of_tmp_and_work_can_be_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_proc_tells_of_the_kernel_is_masked() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const fs = require('fs'); for (const name of ['kcore', 'keys', 'kallsyms', 'cmdline', 'timer_list', 'modules'])
         try { console.log(fs.readFileSync('/proc/' + name).length) } catch (error) { console.log(error.code) }
         console.log(fs.readdirSync('/proc/fs').length + fs.readdirSync('/proc/irq').length)";
@@ -79,7 +79,7 @@ async fn what_proc_tells_of_the_kernel_is_masked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_cgroup_can_be_seen_or_changed() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const fs = require('fs'); const own = fs.readFileSync('/proc/self/cgroup', 'utf8');
         console.log(fs.existsSync('/sys/fs/cgroup'), own.includes('workers-'))";
     assert_eq!(engine.node(script).await.output, "false false");
@@ -88,7 +88,7 @@ async fn no_cgroup_can_be_seen_or_changed() {
 /// Stopped by: the sandbox's own init writes files, and it follows no links.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let outside = tempfile::tempdir().unwrap();
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let target = outside.path().to_str().unwrap();
@@ -122,7 +122,7 @@ async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
 /// Stopped by: the overlay. The kernel never writes its lower layer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshots_files_on_the_host_stay_as_they_are() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let path = SandboxPath::parse("worker.mjs").unwrap();
     sandbox.write_files(vec![SandboxFile { path, contents: b"original".to_vec() }]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxFile, SandboxPath};
-use workers_engine::Confinement;
+use workers_engine::Isolation;
 use workers_engine_sys::syscall_number;
 
 use super::super::support::{TestEngine, finish, start};
@@ -49,8 +49,8 @@ const CALLS: &[(&str, [Argument; 2], i32)] = &[
     ("socket", [Number(2), Number(3)], EPERM),
 ];
 
-/// Calls of the list that change nothing but the process that makes them. Only these may be tried without walls, where
-/// they run on the host.
+/// Calls of the list that change nothing but the process that makes them. Only these may be tried without isolation,
+/// where they run on the host.
 const HARMLESS: [(&str, [Argument; 2], i32); 4] = [
     ("unshare", [Number(NEW_USER), Number(0)], 0),
     ("ptrace", [Number(0), Number(0)], 0),
@@ -90,12 +90,12 @@ async fn expect(engine: &TestEngine, calls: &[(&str, [Argument; 2], i32)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_that_could_break_the_walls_are_refused() {
-    expect(&TestEngine::confined().await, CALLS).await;
+async fn calls_that_could_break_the_isolation_are_refused() {
+    expect(&TestEngine::isolated().await, CALLS).await;
 }
 
-/// Without walls the same programs succeed, which shows that the test above can fail.
+/// Without isolation the same programs succeed, which shows that the test above can fail.
 #[tokio::test(flavor = "multi_thread")]
-async fn harmless_ones_of_these_calls_succeed_without_walls() {
-    expect(&TestEngine::start(Confinement::Unconfined).await, &HARMLESS).await;
+async fn harmless_ones_of_these_calls_succeed_without_isolation() {
+    expect(&TestEngine::start(Isolation::None).await, &HARMLESS).await;
 }

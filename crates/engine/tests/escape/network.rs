@@ -9,7 +9,7 @@ use super::super::support::{TestEngine, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_loopback_and_private_networks_are_out_of_reach() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let script = format!(
         "const net = require('net'); const attempt = (options) => new Promise((done) => {{
@@ -25,7 +25,7 @@ async fn the_hosts_loopback_and_private_networks_are_out_of_reach() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandboxs_own_loopback_works() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const net = require('net'); const server = net.createServer((socket) => socket.end('hello'));
         server.listen(0, '127.0.0.1', () => net.connect(server.address().port).on('data', (data) => {
             console.log(String(data)); server.close() }))";
@@ -34,7 +34,7 @@ async fn the_sandboxs_own_loopback_works() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_abstract_sockets_are_out_of_reach() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let name = unique();
     let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
     let script = format!(

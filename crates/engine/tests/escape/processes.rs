@@ -7,7 +7,7 @@ use super::super::support::{TestEngine, finish, host_processes_with, start, uniq
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_processes_cannot_be_seen_or_killed() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = format!(
         "const pids = require('fs').readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name)); console.log(pids.join());
          try {{ process.kill({}, 'SIGKILL'); console.log('killed') }} catch (error) {{ console.log(error.code) }}",
@@ -18,7 +18,7 @@ async fn the_hosts_processes_cannot_be_seen_or_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_init_survives_and_cannot_be_looked_into() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const fs = require('fs'); process.kill(1, 'SIGKILL'); process.kill(1, 'SIGTERM');
         for (const name of ['mem', 'maps', 'environ', 'fd', 'root', 'cwd', 'ns/mnt'])
         try { const path = '/proc/1/' + name; fs.statSync(path).isDirectory() ? fs.readdirSync(path) : fs.readlinkSync(path);
@@ -31,14 +31,14 @@ async fn the_init_survives_and_cannot_be_looked_into() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_the_hosts_environment_is_there() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let output = engine.node("console.log(Object.keys(process.env).sort().join())").await.output;
     assert_eq!(output, "HOME,LANG,PATH");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_descriptor_of_the_host_is_open() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const fs = require('fs'); for (const name of fs.readdirSync('/proc/self/fd'))
         try { console.log(fs.readlinkSync('/proc/self/fd/' + name).replace(/[0-9]+/g, '')) } catch {}";
     let output = engine.node(script).await.output;
@@ -48,7 +48,7 @@ async fn no_descriptor_of_the_host_is_open() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_can_be_become() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "for (const id of [0, 1001, 65534]) for (const become of ['setuid', 'setgid', 'seteuid'])
         try { process[become](id); console.log('became', id) } catch (error) { console.log(error.code) }
         try { process.setgroups([0]); console.log('joined') } catch (error) { console.log(error.code) }
@@ -60,7 +60,7 @@ async fn nobody_else_can_be_become() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_does_not_outlive_its_sandbox() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let marker = unique();
     let script = format!(
@@ -79,7 +79,7 @@ async fn a_daemon_does_not_outlive_its_sandbox() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sandboxes_do_not_share_a_user_id_when_the_engine_is_root() {
     workers_testing::skip_unless_root("only root gives each sandbox a user id of its own");
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     assert!(engine.engine.has_own_user_ids());
     let map = "console.log(require('fs').readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\\s+/)[1]);
         setInterval(() => {}, 1000)";

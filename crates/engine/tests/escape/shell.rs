@@ -6,10 +6,10 @@ use workers_domain::ports::KillReason;
 
 use super::super::support::{TestEngine, finish, host_processes_with, start, unique};
 
-/// Stopped by: walls that every executed program inherits.
+/// Stopped by: layers that every executed program inherits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = r#"const fs = require('fs'), { execSync } = require('child_process');
         const known = /^(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp|Seccomp_filters):/;
         const own = fs.readFileSync('/proc/self/status', 'utf8').split('\n').filter((line) => known.test(line));
@@ -28,7 +28,7 @@ async fn a_shell_has_no_more_rights_and_no_more_descriptors_than_node() {
 /// Stopped by: the read-only root, and the init, which no signal from its sandbox reaches.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_writes_and_kills_nothing_that_node_could_not() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = r"const { spawnSync } = require('child_process');
         const paths = '/x /bin/x /bin/sh /usr/bin/sh /usr/bin/node /etc/passwd /dev/x /proc/sysrq-trigger ' +
             '/proc/sys/kernel/core_pattern';
@@ -42,7 +42,7 @@ async fn a_shell_writes_and_kills_nothing_that_node_could_not() {
 /// Stopped by: the pids cgroup.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fork_bomb_of_a_shell_is_held_and_ends_with_its_sandbox() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let (marker, processes) = (unique(), 32);
     let sandbox = engine.sandbox(ResourceLimits { processes, ..ResourceLimits::default() }).await;
     let script = format!(
@@ -61,7 +61,7 @@ async fn a_fork_bomb_of_a_shell_is_held_and_ends_with_its_sandbox() {
 /// Stopped by: the engine kills the whole sandbox, not just the process that the kernel picks.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_that_takes_too_much_memory_takes_its_sandbox_along() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let limits = ResourceLimits { memory_bytes: 128 << 20, ..ResourceLimits::default() };
     let script = "require('child_process').exec('x=more; while :; do x=$x$x; done'); setInterval(() => {}, 1000)";
     assert_eq!(engine.node_with(script, limits).await.exit.killed, Some(KillReason::OutOfMemory));
@@ -70,7 +70,7 @@ async fn a_shell_that_takes_too_much_memory_takes_its_sandbox_along() {
 /// Stopped by: the PID namespace, whose processes end with its init.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_does_not_outlive_its_sandbox_whether_its_command_has_ended_or_not() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     for last in ["setInterval(() => {}, 1000)", "process.exit()"] {
         let sandbox = engine.sandbox(ResourceLimits::default()).await;
         let marker = unique();

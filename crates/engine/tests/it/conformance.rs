@@ -1,9 +1,9 @@
-//! Runs the conformance suite of sandbox providers against the engine, with walls and without.
+//! Runs the conformance suite of sandbox providers against the engine, with isolation and without.
 
 use std::ops::Deref;
 
 use workers_domain::ports::SandboxProvider;
-use workers_engine::Confinement;
+use workers_engine::Isolation;
 use workers_testing::{sandbox_conformance, sandbox_memory_conformance};
 
 use crate::support::{TestEngine, Tested};
@@ -16,25 +16,25 @@ impl<const FORKED: bool> Deref for Tested<FORKED> {
     }
 }
 
-async fn confined_engine() -> TestEngine {
-    TestEngine::start(Confinement::Full).await
+async fn isolated_engine() -> TestEngine {
+    TestEngine::start(Isolation::Full).await
 }
 
-async fn unconfined_engine() -> TestEngine {
-    TestEngine::start(Confinement::Unconfined).await
+async fn engine_without_isolation() -> TestEngine {
+    TestEngine::start(Isolation::None).await
 }
 
-sandbox_conformance!(confined, confined_engine);
+sandbox_conformance!(isolated, isolated_engine);
 async fn forked_engine() -> Tested<true> {
-    Tested::start(Confinement::Full).await
+    Tested::start(Isolation::Full).await
 }
 
 sandbox_conformance!(forked, forked_engine);
-sandbox_conformance!(unconfined, unconfined_engine);
+sandbox_conformance!(without_isolation, engine_without_isolation);
 
 async fn copying_engine() -> TestEngine {
     TestEngine::copying().await
 }
 
 sandbox_conformance!(copying, copying_engine);
-sandbox_memory_conformance!(confined_memory, confined_engine);
+sandbox_memory_conformance!(isolated_memory, isolated_engine);

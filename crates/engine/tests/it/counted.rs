@@ -36,7 +36,7 @@ pub(crate) fn creator_of(pid: u32) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_user_namespace_of_a_sandbox_was_created_by_its_own_user() {
     skip_unless_root("without root all sandboxes share the server's user");
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let mut owners = Vec::new();
     let mut sandboxes = Vec::new();
     for _ in 0..2 {
@@ -60,7 +60,7 @@ async fn the_user_namespace_of_a_sandbox_was_created_by_its_own_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_process_of_a_sandbox_may_use_up_is_limited() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let script = "const fs = require('fs'); const limits = fs.readFileSync('/proc/self/limits', 'utf8');
         for (const name of ['Max core file size', 'Max pending signals', 'Max msgqueue size', 'Max realtime priority', 'Max nice priority',
             'Max locked memory', 'Max open files']) console.log(limits.split('\\n').find((line) => line.startsWith(name)).slice(26).trim().split(/ +/).slice(0, 2).join(' '));
@@ -72,7 +72,7 @@ async fn what_a_process_of_a_sandbox_may_use_up_is_limited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_a_sandbox_watches_are_limited() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let script =
         "const fs = require('fs'); let watched = 0; try { for (;; watched++) { fs.mkdirSync('/tmp/' + watched);
@@ -106,7 +106,7 @@ pub(crate) async fn has_share(pid: u32, expected: [&str; 2]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_runs_for_long_makes_way_for_others() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let marker = unique();
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let child = format!("console.log('up'); setInterval(() => {{}}, 1000) // {marker}");

@@ -2,14 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use workers_engine::{Confinement, FindingStatus, diagnose};
+use workers_engine::{FindingStatus, Isolation, diagnose};
 
 use crate::support::{TestEngine, options};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_on_which_the_engine_starts_has_nothing_missing() {
     let directory = tempfile::tempdir().unwrap();
-    let findings = diagnose(&options(directory.path(), Confinement::Full)).await;
+    let findings = diagnose(&options(directory.path(), Isolation::Full)).await;
     assert!(findings.iter().all(|finding| finding.status != FindingStatus::Missing), "{findings:#?}");
     for name in ["kernel", "user namespaces", "cgroups", "seccomp", "node", "sandbox"] {
         assert!(findings.iter().any(|finding| finding.name == name), "{name}: {findings:#?}");
@@ -21,7 +21,7 @@ async fn a_host_on_which_the_engine_starts_has_nothing_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_is_not_there_is_named_with_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
-    let mut options = options(directory.path(), Confinement::Full);
+    let mut options = options(directory.path(), Isolation::Full);
     options.node = "/no/such/node".into();
     let findings = diagnose(&options).await;
     let missing = findings.iter().find(|finding| finding.status == FindingStatus::Missing).unwrap();
@@ -31,7 +31,7 @@ async fn a_node_that_is_not_there_is_named_with_a_remedy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_is_no_node_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let mut options = options(directory.path(), Confinement::Full);
+    let mut options = options(directory.path(), Isolation::Full);
     options.node = "/bin/true".into();
     let error = workers_engine::Engine::start(options).await.unwrap_err();
     assert!(error.to_string().contains("version ``"), "{error}");
@@ -45,7 +45,7 @@ async fn a_node_that_is_closed_empty_or_cut_is_refused_by_its_name() {
         std::fs::copy(crate::support::node(), &node).unwrap();
         std::fs::File::options().write(true).open(&node).unwrap().set_len(length).unwrap();
         std::fs::set_permissions(&node, std::fs::Permissions::from_mode(mode)).unwrap();
-        let mut options = options(&directory.path().join("data"), Confinement::Full);
+        let mut options = options(&directory.path().join("data"), Isolation::Full);
         options.node.clone_from(&node);
         let error = workers_engine::Engine::start(options).await.unwrap_err();
         assert!(error.to_string().contains(node.to_str().unwrap()), "{error}");
@@ -55,16 +55,16 @@ async fn a_node_that_is_closed_empty_or_cut_is_refused_by_its_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_that_is_not_there_is_not_made() {
     let directory = tempfile::tempdir().unwrap();
-    let findings = diagnose(&options(&directory.path().join("none"), Confinement::Full)).await;
+    let findings = diagnose(&options(&directory.path().join("none"), Isolation::Full)).await;
     assert!(findings.iter().all(|finding| finding.status != FindingStatus::Missing), "{findings:#?}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_engine_that_runs_has_lost_is_named_with_its_path() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let look = || async {
-        let findings = diagnose(&options(engine.directory.path(), Confinement::Full)).await;
+        let findings = diagnose(&options(engine.directory.path(), Isolation::Full)).await;
         findings.into_iter().find(|finding| finding.name == "data directory").unwrap()
     };
     assert_eq!(look().await.status, FindingStatus::Ok);

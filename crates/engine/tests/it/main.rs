@@ -28,6 +28,7 @@ mod forked {
     mod escape;
 }
 
+mod isolation;
 mod modes;
 mod network;
 mod outputs;
@@ -37,4 +38,3 @@ mod shell;
 mod support;
 mod templates;
 mod unprivileged;
-mod walls;

@@ -10,7 +10,7 @@ use workers_domain::ports::{
     SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, ContainerEngine, Engine, Templates};
+use workers_engine::{ContainerEngine, Engine, Isolation, Templates};
 
 use crate::containers::support as containers;
 use crate::support::{TestEngine, finish, options};
@@ -86,7 +86,7 @@ fn all_that_an_engine_makes_is_closed_to_others_and_works_whatever_the_umask_is(
 async fn an_engine() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let directory = PathBuf::from(directory).join("on the way/data");
-    let mut own = options(&directory, Confinement::Full);
+    let mut own = options(&directory, Isolation::Full);
     (own.templates, own.copy_node) = (Templates::Shared, true);
     let engine = Engine::start(own).await.unwrap();
     assert!(engine.has_templates().await);
@@ -177,7 +177,7 @@ impl Drop for Stranger {
 async fn a_directory_of_an_earlier_version_is_closed_and_who_holds_its_locks_stops_nobody() {
     workers_testing::skip_unless_root("the test acts as several users");
     let directory = tempfile::tempdir().unwrap();
-    let engine = Engine::start(options(directory.path(), Confinement::Unconfined)).await.unwrap();
+    let engine = Engine::start(options(directory.path(), Isolation::None)).await.unwrap();
     engine.shutdown().await;
     drop(engine);
     // Earlier versions left these modes and this file.
@@ -188,7 +188,7 @@ async fn a_directory_of_an_earlier_version_is_closed_and_who_holds_its_locks_sto
         fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
     }
     let _strangers = ["engine.lock", "launcher.lock"].map(|name| Stranger::holding(&directory.path().join(name)));
-    let engine = Engine::start(options(directory.path(), Confinement::Unconfined)).await.unwrap();
+    let engine = Engine::start(options(directory.path(), Isolation::None)).await.unwrap();
     let engine = TestEngine { engine, directory };
     assert_eq!(engine.node("console.log(1)").await.output, "1");
     assert_eq!(all_that_is_loose(engine.directory.path()), Vec::<String>::new());
@@ -209,7 +209,7 @@ async fn what_another_user_put_into_the_directory_is_refused_with_its_path() {
         }
         let path = path.canonicalize().unwrap();
         std::os::unix::fs::chown(&path, Some(12345), Some(12345)).unwrap();
-        let started = Engine::start(options(&directory.path().join("data"), Confinement::Unconfined)).await;
+        let started = Engine::start(options(&directory.path().join("data"), Isolation::None)).await;
         let error = started.unwrap_err().to_string();
         assert!(error.contains(path.to_str().unwrap()) && error.contains("chown 0"), "{name}: {error}");
     }

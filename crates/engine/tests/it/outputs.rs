@@ -1,6 +1,6 @@
 //! A command can open its outputs by name, as files.
 
-use workers_engine::Confinement;
+use workers_engine::Isolation;
 
 use crate::support::Tested;
 
@@ -28,8 +28,8 @@ const STDOUT: &str = "written /dev/stdout\nappended /dev/stdout\nwritten /proc/s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outputs_can_be_opened_by_name_to_write_and_not_to_read() {
-    let ran = Tested::<false>::start(Confinement::Full).await.node(SCRIPT).await;
-    let forked = Tested::<true>::start(Confinement::Full).await.node(SCRIPT).await;
+    let ran = Tested::<false>::start(Isolation::Full).await.node(SCRIPT).await;
+    let forked = Tested::<true>::start(Isolation::Full).await.node(SCRIPT).await;
     for ran in [ran, forked] {
         assert_eq!(ran.outputs[0], STDOUT);
         assert_eq!(ran.outputs[1], "to standard error\ndescriptor 1: to a file");

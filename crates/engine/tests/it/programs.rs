@@ -6,7 +6,7 @@ use std::process::Command as HostCommand;
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{CommandSpec, ExitStatus, Program, SandboxFile, SandboxPath, node_heap_option};
-use workers_engine::Confinement;
+use workers_engine::Isolation;
 
 use crate::support::{Tested, finish, node};
 
@@ -69,7 +69,7 @@ async fn programs_do_the_same_in_a_forked_node() {
     let mut programs: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|item| item.unwrap().path()).collect();
     programs.sort();
     assert!(programs.len() >= 60);
-    let engine = Tested::<true>::start(Confinement::Full).await;
+    let engine = Tested::<true>::start(Isolation::Full).await;
     let mut different = Vec::new();
     for program in programs {
         let copy = program.clone();
@@ -89,7 +89,7 @@ const TIME_ORIGIN: usize = 6;
 /// Siblings must not have the same random numbers, names and times.
 #[tokio::test(flavor = "multi_thread")]
 async fn siblings_draw_different_numbers() {
-    let engine = Tested::<true>::start(Confinement::Full).await;
+    let engine = Tested::<true>::start(Isolation::Full).await;
     let script = "const c = require('crypto'), fs = require('fs'), { Worker } = require('worker_threads');
         const drawn = [Math.random(), c.randomUUID(), c.randomBytes(8).toString('hex'), c.randomInt(2 ** 40),
             crypto.getRandomValues(new Uint32Array(2)).join(), fs.mkdtempSync('/tmp/t'), performance.timeOrigin];

@@ -12,7 +12,7 @@ use workers_domain::ports::{
     Clock, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource, SandboxSpec, SystemClock,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine};
+use workers_engine::{Engine, Isolation};
 
 use crate::support::{TestEngine, content_of, finish, host_processes_with, options, start, unique};
 
@@ -57,8 +57,8 @@ async fn within_a_second(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_sandbox_is_gone_within_a_second() {
-    for confinement in [Confinement::Full, Confinement::Unconfined] {
-        let engine = TestEngine::start(confinement).await;
+    for isolation in [Isolation::Full, Isolation::None] {
+        let engine = TestEngine::start(isolation).await;
         let marker = unique();
         let sandbox = engine.sandbox(ResourceLimits::default()).await;
         let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
@@ -76,7 +76,7 @@ async fn a_dropped_sandbox_is_gone_within_a_second() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_command_is_killed_and_its_sandbox_goes_on() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let marker = unique();
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
@@ -89,7 +89,7 @@ async fn a_dropped_command_is_killed_and_its_sandbox_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_launcher_that_dies_takes_its_sandboxes_along_and_is_started_again() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let marker = unique();
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
@@ -106,8 +106,8 @@ async fn a_launcher_that_dies_takes_its_sandboxes_along_and_is_started_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn shutting_down_leaves_nothing() {
-    for confinement in [Confinement::Full, Confinement::Unconfined] {
-        let engine = TestEngine::start(confinement).await;
+    for isolation in [Isolation::Full, Isolation::None] {
+        let engine = TestEngine::start(isolation).await;
         let marker = unique();
         let sandbox = engine.sandbox(ResourceLimits::default()).await;
         let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
@@ -122,15 +122,15 @@ async fn shutting_down_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_engine_on_the_same_directory_is_refused() {
-    let engine = TestEngine::confined().await;
-    let error = Engine::start(options(engine.directory.path(), Confinement::Full)).await.unwrap_err();
+    let engine = TestEngine::isolated().await;
+    let error = Engine::start(options(engine.directory.path(), Isolation::Full)).await.unwrap_err();
     assert!(error.to_string().contains("another server is running"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_never_calls_the_hook_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let mut options = options(directory.path(), Confinement::Full);
+    let mut options = options(directory.path(), Isolation::Full);
     options.launcher = workers_engine::LauncherProgram::CurrentExe;
     let error = Engine::start(options).await.unwrap_err();
     assert!(error.to_string().contains("run_launcher_if_asked"), "{error}");
@@ -138,7 +138,7 @@ async fn a_host_that_never_calls_the_hook_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_snapshot_counts_as_gone() {
-    let mut engine = TestEngine::confined().await;
+    let mut engine = TestEngine::isolated().await;
     let snapshot = deploy(&engine.engine).await;
     engine.engine.shutdown().await;
     let content = content_of(engine.directory.path());
@@ -157,7 +157,7 @@ async fn a_torn_snapshot_counts_as_gone() {
 async fn reopen(directory: &Path) -> Engine {
     loop {
         // The lock is released when the last task drops the old engine.
-        match Engine::start(options(directory, Confinement::Full)).await {
+        match Engine::start(options(directory, Isolation::Full)).await {
             Err(error) if error.to_string().contains("another server") => tokio::task::yield_now().await,
             other => return other.unwrap(),
         }
@@ -179,7 +179,7 @@ async fn deploy(engine: &Engine) -> workers_domain::SnapshotId {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_lists_the_snapshots_that_it_has_had_for_a_while() {
     let directory = tempfile::tempdir().unwrap();
-    let engine = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
+    let engine = Engine::start(options(directory.path(), Isolation::Full)).await.unwrap();
     let before = SystemClock.now() - TimeDelta::seconds(1);
     let (first, second) = (deploy(&engine).await, deploy(&engine).await);
     assert_eq!(engine.own_snapshots(before).await.unwrap(), []);
@@ -222,7 +222,7 @@ async fn a_server_that_is_killed_leaves_nothing_after_a_restart() {
         }
         server.kill().unwrap();
         server.wait().unwrap();
-        let engine = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
+        let engine = Engine::start(options(directory.path(), Isolation::Full)).await.unwrap();
         assert_eq!(host_processes_with(&marker), 0);
         assert_eq!(cgroups_left(directory.path()), 0);
         assert_eq!(fs::read_dir(directory.path().join("sandboxes")).unwrap().count(), 0);
@@ -245,7 +245,7 @@ async fn a_server_that_is_killed_leaves_nothing_after_a_restart() {
 async fn the_server_to_be_killed() {
     let Some(directory) = std::env::var_os(SERVER_DIRECTORY) else { return };
     let marker = std::env::var(SERVER_MARKER).unwrap();
-    let engine = Engine::start(options(Path::new(&directory), Confinement::Full)).await.unwrap();
+    let engine = Engine::start(options(Path::new(&directory), Isolation::Full)).await.unwrap();
     let snapshot = deploy(&engine).await;
     let mut held = Vec::new();
     for _ in 0..SERVER_SANDBOXES {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use workers_domain::ports::SandboxProvider as _;
-use workers_engine::{Confinement, Engine};
+use workers_engine::{Engine, Isolation};
 
 use crate::support::{TestEngine, Tested, options_with};
 
@@ -24,7 +24,7 @@ async fn with_shell(shell: Option<PathBuf>) -> TestEngine {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_hosts_shell_is_in_a_sandbox() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     assert!(engine.engine.has_shell());
     assert_eq!(engine.node(ASK).await.output, THERE);
 }
@@ -69,7 +69,7 @@ async fn a_shell_that_was_removed_or_changed_is_made_again_as_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_walls_the_shell_is_the_hosts() {
-    let engine = TestEngine::start(Confinement::Unconfined).await;
+    let engine = TestEngine::start(Isolation::None).await;
     assert!(!engine.engine.has_shell());
     let script = "console.log(require('child_process').execSync('echo a shell', { encoding: 'utf8' }).trim())";
     assert_eq!(engine.node(script).await.output, "a shell");

@@ -6,7 +6,7 @@ use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
 };
 use workers_domain::{LogStream, NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, EngineOptions, LauncherProgram, Templates, Wall};
+use workers_engine::{Engine, EngineOptions, Isolation, IsolationLayer, LauncherProgram, Templates};
 
 /// An engine in a directory of its own.
 pub(crate) struct Tested<const FORKED: bool> {
@@ -62,49 +62,49 @@ pub(crate) fn node() -> PathBuf {
 }
 
 /// Returns options for a directory.
-pub(crate) fn options(directory: &Path, confinement: Confinement) -> EngineOptions {
+pub(crate) fn options(directory: &Path, isolation: Isolation) -> EngineOptions {
     let mut options = EngineOptions::new(directory, node());
     options.launcher = LauncherProgram::Path(env!("CARGO_BIN_EXE_workers-sandbox-launcher").into());
-    options.confinement = confinement;
+    options.isolation = isolation;
     options.templates = Templates::None;
     options.copy_node = false;
     options
 }
 
-/// Returns options for a directory, with all walls, after `change` was applied to them.
+/// Returns options for a directory, with full isolation, after `change` was applied to them.
 pub(crate) fn options_with(directory: &Path, change: impl FnOnce(&mut EngineOptions)) -> EngineOptions {
-    let mut options = options(directory, Confinement::Full);
+    let mut options = options(directory, Isolation::Full);
     change(&mut options);
     options
 }
 
 impl<const FORKED: bool> Tested<FORKED> {
-    pub(crate) async fn start(confinement: Confinement) -> Self {
+    pub(crate) async fn start(isolation: Isolation) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let options = options(directory.path(), confinement);
+        let options = options(directory.path(), isolation);
         Self::start_with(directory, options).await
     }
 
     /// Starts an engine as on a host without overlays.
     pub(crate) async fn copying() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let options = options_with(directory.path(), |options| options.omitted_wall = Some(Wall::Overlays));
+        let options = options_with(directory.path(), |options| options.omitted_layer = Some(IsolationLayer::Overlays));
         let tested = Self::start_with(directory, options).await;
-        // Release builds cannot omit a wall.
+        // Release builds cannot omit a layer.
         assert_eq!(tested.engine.has_overlays(), !cfg!(debug_assertions));
         tested
     }
 
     async fn start_with(directory: tempfile::TempDir, mut options: EngineOptions) -> Self {
-        let confinement = options.confinement;
+        let isolation = options.isolation;
         options.templates = if FORKED { Templates::Shared } else { Templates::None };
         let engine = Engine::start(options).await.unwrap();
-        assert_eq!(engine.has_templates().await, FORKED && confinement == Confinement::Full);
+        assert_eq!(engine.has_templates().await, FORKED && isolation == Isolation::Full);
         Self { engine, directory }
     }
 
-    pub(crate) async fn confined() -> Self {
-        Self::start(Confinement::Full).await
+    pub(crate) async fn isolated() -> Self {
+        Self::start(Isolation::Full).await
     }
 
     pub(crate) async fn sandbox(&self, limits: ResourceLimits) -> Box<dyn Sandbox> {

@@ -12,7 +12,7 @@ use workers_domain::ports::{
     SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
-use workers_engine::{Confinement, Engine, EngineOptions, TemplateLibrary, Templates, Wall};
+use workers_engine::{Engine, EngineOptions, Isolation, IsolationLayer, TemplateLibrary, Templates};
 
 use crate::support::{Ran, finish, options};
 
@@ -29,7 +29,7 @@ struct Templated {
 impl Templated {
     async fn start(change: impl FnOnce(&mut EngineOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut options = options(directory.path(), Confinement::Full);
+        let mut options = options(directory.path(), Isolation::Full);
         options.templates = Templates::PER_CONTENT;
         change(&mut options);
         Self { engine: Engine::start(options).await.unwrap(), directory }
@@ -73,8 +73,8 @@ impl Templated {
         self.booted().filter(|pid| is_child_of_launcher(*pid)).collect()
     }
 
-    /// Returns the copies of templates that wait in a sandbox.
-    fn copies(&self) -> BTreeSet<i32> {
+    /// Returns the children of templates that are parked in a sandbox.
+    fn parked_children(&self) -> BTreeSet<i32> {
         self.booted().filter(|pid| !is_child_of_launcher(*pid)).collect()
     }
 
@@ -94,7 +94,7 @@ fn node() -> CommandSpec {
     CommandSpec::node_script("main.cjs", Vec::new())
 }
 
-/// Returns whether a process is in the launcher's PID namespace. Copies in sandboxes are in another one.
+/// Returns whether a process is in the launcher's PID namespace. Children in sandboxes are in another one.
 fn is_child_of_launcher(pid: i32) -> bool {
     let namespace = |pid: &str| fs::read_link(Path::new("/proc").join(pid).join("ns/pid")).ok();
     namespace(&pid.to_string()) == namespace("self")
@@ -109,7 +109,7 @@ fn kill_all(processes: &BTreeSet<i32>, signal: Signal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_of_a_booted_node_run_on_a_host_without_overlays_and_each_finds_the_files_as_new() {
-    let engine = Templated::start(|options| options.omitted_wall = Some(Wall::Overlays)).await;
+    let engine = Templated::start(|options| options.omitted_layer = Some(IsolationLayer::Overlays)).await;
     // The script prints its parent, and fails if an earlier run has left its mark.
     let snapshot = engine.snapshot(&format!("require('fs').mkdirSync('mark');{PARENT}")).await;
     engine.run_forked(&snapshot).await;
@@ -126,15 +126,15 @@ async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_
     let (snapshot, other) = (engine.snapshot(PARENT).await, engine.snapshot("another one").await);
     engine.engine.expect(&snapshot, ResourceLimits::default());
     let began = Instant::now();
-    while engine.copies().is_empty() {
+    while engine.parked_children().is_empty() {
         assert!(began.elapsed() < Duration::from_secs(5), "nothing was made");
         tokio::task::yield_now().await;
     }
-    let waiting = engine.copies();
+    let parked = engine.parked_children();
     engine.engine.delete_snapshot(&other).await.unwrap();
-    assert_eq!(engine.copies(), waiting, "the end of another snapshot is no matter");
-    // A copy is visible shortly before its sandbox can be used.
-    while !engine.copies().is_disjoint(&waiting) {
+    assert_eq!(engine.parked_children(), parked, "the end of another snapshot is no matter");
+    // A child is visible shortly before its sandbox can be used.
+    while !engine.parked_children().is_disjoint(&parked) {
         assert!(began.elapsed() < Duration::from_secs(5), "others are used");
         assert_eq!(engine.run(&snapshot).await.output, FORKED);
     }
@@ -142,7 +142,7 @@ async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_
     engine.engine.expect(&other, ResourceLimits::default());
     engine.engine.delete_snapshot(&snapshot).await.unwrap();
     engine.engine.shutdown().await;
-    assert!(engine.copies().is_empty());
+    assert!(engine.parked_children().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,8 +158,8 @@ async fn all_snapshots_that_are_expected_at_once_have_booted_nodes_though_each_n
         engine.engine.expect(snapshot, ResourceLimits::default());
     }
     let began = Instant::now();
-    while engine.copies().len() < snapshots.len() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", engine.copies());
+    while engine.parked_children().len() < snapshots.len() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", engine.parked_children());
         tokio::task::yield_now().await;
     }
     for snapshot in &snapshots {
@@ -217,7 +217,7 @@ async fn an_order_that_a_template_dies_over_is_carried_out_all_the_same() {
     kill_all(&templates, Signal::STOP);
     let running: Vec<_> = (0..4).map(|_| engine.run(&snapshot)).collect();
     let killed = async {
-        // Some commands have asked for a copy by then, others ask later; all must end well.
+        // Some commands have ordered a child by then, others do so later; all must end well.
         tokio::task::yield_now().await;
         kill_all(&templates, Signal::KILL);
     };

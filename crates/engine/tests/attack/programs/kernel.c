@@ -39,7 +39,7 @@ static void interrupt_80(void)
 }
 #endif
 
-/* Other ways to make system calls, and calls that lead out of the walls. */
+/* Other ways to make system calls, and calls that lead out of the sandbox. */
 static void other_ways(char **arguments)
 {
     (void)arguments;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use workers_domain::ports::{NetworkObserver, SandboxProvider as _, SandboxSource, SandboxSpec};
 use workers_domain::{NetworkDenial, ResourceLimits};
-use workers_engine::{Confinement, Engine, NetworkOptions, Templates};
+use workers_engine::{Engine, Isolation, NetworkOptions, Templates};
 
 use self::servers::{BIG, certificate};
 use self::test_network::{OWN, PRIVATE, PUBLIC, PUBLIC_V6, SILENT, TestNetwork};
@@ -101,7 +101,7 @@ fn test<F: Future<Output = ()>>(open: &[&str], run: impl FnOnce(Arc<Fixture>) ->
             resolvers: vec![TestNetwork::resolver()],
             observer: Arc::clone(&counts) as Arc<dyn NetworkObserver>,
         };
-        let mut options = options(directory.path(), Confinement::Full);
+        let mut options = options(directory.path(), Isolation::Full);
         (options.network, options.templates) = (network_options, Templates::Shared);
         let engine = Engine::start(options).await.unwrap();
         assert!(engine.has_templates().await);

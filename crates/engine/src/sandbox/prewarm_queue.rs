@@ -1,4 +1,4 @@
-//! The snapshots for which sandboxes are still to be made in the background.
+//! The snapshots for which sandboxes are still to be made for the warm pool, after a deploy.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ const MOST: usize = 4;
 
 /// The snapshots that will probably be used soon.
 #[derive(Debug, Default)]
-pub(crate) struct Expectations {
+pub(crate) struct PrewarmQueue {
     state: Mutex<State>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Expectations {
 struct State {
     waiting: VecDeque<(SnapshotId, ResourceLimits)>,
     /// Whether a task works on them.
-    is_at_work: bool,
+    has_task: bool,
 }
 
 impl State {
@@ -29,11 +29,11 @@ impl State {
             self.waiting.pop_front();
         }
         self.waiting.push_back((snapshot, limits));
-        !std::mem::replace(&mut self.is_at_work, true)
+        !std::mem::replace(&mut self.has_task, true)
     }
 }
 
-impl Expectations {
+impl PrewarmQueue {
     /// Adds one. Returns whether a task has to be started to work on them.
     pub(super) fn push(&self, snapshot: SnapshotId, limits: ResourceLimits) -> bool {
         self.lock().push(snapshot, limits)
@@ -43,7 +43,7 @@ impl Expectations {
     pub(super) fn next(&self) -> Option<(SnapshotId, ResourceLimits)> {
         let mut state = self.lock();
         let next = state.waiting.pop_front();
-        state.is_at_work = next.is_some();
+        state.has_task = next.is_some();
         next
     }
 
@@ -59,14 +59,14 @@ mod tests {
 
     #[test]
     fn of_many_at_once_the_newest_are_kept_and_one_task_works_on_them() {
-        let expectations = Expectations::default();
+        let prewarm_queue = PrewarmQueue::default();
         let push = |number: usize| {
             let id = SnapshotId::new(format!("snap_{number}"));
-            expectations.lock().push(id, ResourceLimits::default())
+            prewarm_queue.lock().push(id, ResourceLimits::default())
         };
         assert!(push(0));
         assert!(!(1..10).any(push));
-        let next = || expectations.next().map(|(id, _)| id.as_str().to_owned());
+        let next = || prewarm_queue.next().map(|(id, _)| id.as_str().to_owned());
         assert_eq!([next(), next()].map(Option::unwrap), ["snap_6", "snap_7"]);
         assert!(!push(10), "the task goes on");
         assert_eq!([next(), next(), next()].map(Option::unwrap), ["snap_8", "snap_9", "snap_10"]);

@@ -1,10 +1,10 @@
-//! The walls of a sandbox, as a test names the one that it leaves out.
+//! The layers of the isolation that a test can leave out.
 
 use serde::{Deserialize, Serialize};
 
-/// A wall that a test can leave out.
+/// A layer of the isolation that a test can leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wall {
+pub enum IsolationLayer {
     /// User ids that are not root's on the host.
     UserIds,
     /// A pid namespace.

@@ -1,4 +1,4 @@
-//! What the kernel tells a process about itself in `/proc/self`.
+//! Reads what the kernel reports about this process in `/proc/self`.
 
 use std::fmt;
 use std::io;
@@ -9,14 +9,14 @@ use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 /// The kinds of namespaces, as `/proc/<pid>/ns` names them.
-const KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+const NAMESPACE_KINDS: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
 
 /// The kernel's directory about this process, `/proc/self`. A sandbox opens it only once, because every invocation pays
 /// for each opening.
 #[derive(Debug)]
-pub(super) struct Told(OwnedFd);
+pub(super) struct ProcSelf(OwnedFd);
 
-impl Told {
+impl ProcSelf {
     /// Opens it in the `/proc` that this process sees now. Its content does not depend on which mount of `/proc` that
     /// is.
     ///
@@ -42,7 +42,7 @@ impl Told {
     /// # Errors
     ///
     /// When it cannot be read, is not UTF-8, or does not fit.
-    pub(super) fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; ROOM]) -> io::Result<&'a str> {
+    pub(super) fn text<'a>(&self, name: &str, space: &'a mut [MaybeUninit<u8>; BUFFER_SIZE]) -> io::Result<&'a str> {
         let (read, room) = rustix::io::read(self.file(name, OFlags::RDONLY)?, space)?;
         match std::str::from_utf8(read) {
             // The kernel returns such a file in one piece if the buffer is large enough.
@@ -56,49 +56,53 @@ impl Told {
     /// # Errors
     ///
     /// When one of them cannot be read.
-    pub(super) fn namespaces(&self) -> io::Result<Namespaces> {
+    pub(super) fn namespaces(&self) -> io::Result<NamespaceIds> {
         let directory = self.file("ns", OFlags::PATH | OFlags::DIRECTORY)?;
-        let mut found = [0; KINDS.len()];
-        for (number, kind) in found.iter_mut().zip(KINDS) {
+        let mut found = [0; NAMESPACE_KINDS.len()];
+        for (number, kind) in found.iter_mut().zip(NAMESPACE_KINDS) {
             let mut space = [MaybeUninit::uninit(); 64];
             let (name, _) = rustix::fs::readlinkat_raw(&directory, kind, &mut space)?;
             *number = number_of(name).ok_or_else(|| missing(format!("the {kind} namespace has no number")))?;
         }
-        Ok(Namespaces(found))
+        Ok(NamespaceIds(found))
     }
 }
 
 /// The buffer size in bytes; each of the kernel's files about one process fits.
-pub(super) const ROOM: usize = 8192;
+pub(super) const BUFFER_SIZE: usize = 8192;
 
 /// Returns the number in a name such as `net:[4026531840]`.
 fn number_of(name: &[u8]) -> Option<u64> {
     std::str::from_utf8(name).ok()?.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
 }
 
-/// The namespaces of a process, as the kernel's numbers of them, in the order of [`KINDS`].
+/// The namespaces of a process, as the kernel's numbers of them, in the order of [`NAMESPACE_KINDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Namespaces([u64; KINDS.len()]);
+pub(crate) struct NamespaceIds([u64; NAMESPACE_KINDS.len()]);
 
-impl Namespaces {
+impl NamespaceIds {
     /// Returns those of this process.
     ///
     /// # Errors
     ///
     /// When `/proc/self/ns` cannot be read.
     pub(super) fn current() -> io::Result<Self> {
-        Told::open()?.namespaces()
+        ProcSelf::open()?.namespaces()
     }
 
     /// Returns the first kind of namespace that both share.
     pub(super) fn shared_with(&self, other: &Self) -> Option<&'static str> {
-        KINDS.into_iter().zip(self.0.iter().zip(&other.0)).find(|(_, (one, two))| one == two).map(|(kind, _)| kind)
+        NAMESPACE_KINDS
+            .into_iter()
+            .zip(self.0.iter().zip(&other.0))
+            .find(|(_, (one, two))| one == two)
+            .map(|(kind, _)| kind)
     }
 }
 
-/// Makes the error that a wall is missing.
+/// Makes the error that a part of the isolation is missing.
 pub(super) fn missing(what: impl fmt::Display) -> io::Error {
-    io::Error::other(format!("a wall is missing: {what}"))
+    io::Error::other(format!("a part of the isolation is missing: {what}"))
 }
 
 #[cfg(test)]
@@ -107,8 +111,8 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_shared_is_named() {
-        let host = Namespaces::current().unwrap();
-        let mut inside = Namespaces(host.0.map(|number| number + 100_000));
+        let host = NamespaceIds::current().unwrap();
+        let mut inside = NamespaceIds(host.0.map(|number| number + 100_000));
         assert_eq!(inside.shared_with(&host), None);
         inside.0[3] = host.0[3];
         assert_eq!(inside.shared_with(&host), Some("net"));

@@ -10,19 +10,21 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{SingleThread, try_wait_for};
 
-use super::confine::obey_and_ask;
-use super::create::{Means, create};
+use super::children::{TemplateChildren, kill_children_but, reap_children_but};
+use super::create::{SandboxFactory, create};
 use super::devices::Devices;
-use super::forks::{Forks, kill_children_but, reap_children_but};
-use super::layers::Host;
+use super::layers::LayerFactory;
 use super::networks::Networks;
+use super::privileges::install_filter_with_listener;
 use super::probe::probe;
-use super::running::Running;
+use super::proc_self::NamespaceIds;
+use super::sandbox_entry::SandboxEntry;
 use super::setup::Setup;
-use super::templates::{Answer, Templates};
-use super::told::Namespaces;
-use crate::cgroup::{Figures, Group};
-use crate::message::{CommandName, CreateSandbox, Failure, Fork, Found, FromLauncher, Surroundings, ToLauncher};
+use super::templates::{ForkResult, Templates};
+use crate::cgroup::{CgroupStats, Group};
+use crate::message::{
+    CommandName, CreateSandbox, Failure, ForkChild, FromLauncher, HostFeatures, LauncherContext, ToLauncher,
+};
 use crate::policy;
 use crate::wire::{self, Received};
 
@@ -35,10 +37,11 @@ const REMOVE_INTERVAL: Duration = Duration::from_millis(2);
 /// is killed with it.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
-/// A sandbox that still exists some time after a copy in it has ended may wait for a child that only the launcher can
-/// reap. We look for such children after `FIRST_LOOK`, then after twice the time, and so on, up to `LAST_LOOK`.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
-const LAST_LOOK: Duration = Duration::from_secs(2);
+/// A sandbox that still exists some time after a template's child in it has ended may wait for another process that
+/// only the launcher can reap. We look for such processes after `FIRST_REAPING`, then after twice the time, and so on,
+/// up to `LAST_REAPING`.
+const FIRST_REAPING: Duration = Duration::from_millis(50);
+const LAST_REAPING: Duration = Duration::from_secs(2);
 
 /// How many of the processes that do not end are described in the log.
 const MOST_DESCRIBED: usize = 8;
@@ -51,21 +54,21 @@ const SERVER: u64 = 0;
 /// The most sandboxes of one launcher, because each has user ids of its own.
 pub(crate) const MOST_SLOTS: u32 = 4096;
 
-/// Bits that mark the events of templates, and of their copies.
+/// Bits that mark the events of templates, and of their children.
 const TEMPLATE: u64 = 1 << 62;
-const FORK: u64 = 1 << 61;
+const CHILD: u64 = 1 << 61;
 
-/// The launcher's whole state.
+/// The state of the launcher.
 pub(super) struct Launcher {
-    means: Means,
+    factory: SandboxFactory,
     templates: Templates,
-    forks: Forks,
+    children: TemplateChildren,
     server: OwnedFd,
     events: OwnedFd,
-    sandboxes: HashMap<u32, Running>,
+    sandboxes: HashMap<u32, SandboxEntry>,
     busy: Vec<Busy>,
-    /// When we next look for unknown children, and the pause that led to it.
-    next_look: Option<(Instant, Duration)>,
+    /// When we next reap unknown children, and the pause before that.
+    next_reaping: Option<(Instant, Duration)>,
     /// When we next kill the sandboxes that were set aside.
     next_kill: Option<Instant>,
     /// Whether another launcher of the same server makes all further sandboxes.
@@ -76,7 +79,7 @@ pub(super) struct Launcher {
 struct Busy {
     name: String,
     group: Group,
-    figures: Figures,
+    stats: CgroupStats,
     since: Instant,
 }
 
@@ -88,48 +91,55 @@ impl Launcher {
             return Ok(None);
         };
         // Before anything is made: if the host permits less than before, the launcher must not work.
-        let found = match probe(thread, &configuration) {
-            Ok(found) => found,
+        let features = match probe(thread, &configuration) {
+            Ok(features) => features,
             Err(error) => {
                 wire::send(&server, &FromLauncher::ConfigurationFailed(error.to_string()), &[])?;
                 return Ok(None);
             }
         };
-        let walls = configuration.walls.as_ref();
-        let containers = walls.and_then(|walls| Some((walls.containers.as_ref()?, walls.first_uid)));
+        let isolation = configuration.isolation.as_ref();
+        let containers = isolation.and_then(|isolation| Some((isolation.containers.as_ref()?, isolation.first_uid)));
         let made = policy::inner().and_then(|filter| {
-            let host = containers.map(|(setup, first_uid)| Host::new(thread, setup, first_uid)).transpose()?;
+            let layers =
+                containers.map(|(setup, first_uid)| LayerFactory::new(thread, setup, first_uid)).transpose()?;
             // All processes made from here on inherit the filter, and one listener receives the calls that it reports.
-            let listener = walls.map(|_| obey_and_ask(&policy::outer()?, containers.is_none())).transpose()?;
+            let listener =
+                isolation.map(|_| install_filter_with_listener(&policy::outer()?, containers.is_none())).transpose()?;
             let events = epoll::create(CreateFlags::CLOEXEC)?;
             epoll::add(&events, &server, EventData::new_u64(SERVER), EventFlags::IN)?;
             let lifeline = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-            let devices = walls.filter(|_| found.own_devices).map(|walls| Devices::of_host(&walls.runtime.devices));
-            Ok((filter, listener, events, lifeline, host, devices.transpose()?))
+            let devices = isolation
+                .filter(|_| features.own_devices)
+                .map(|isolation| Devices::of_host(&isolation.runtime.devices));
+            Ok((filter, listener, events, lifeline, layers, devices.transpose()?))
         });
         match made {
-            Ok((filter, listener, events, lifeline, host, devices)) => {
-                let found = Found { own_uids: host.as_ref().map_or(found.own_uids, Host::has_own_ids), ..found };
+            Ok((filter, listener, events, lifeline, layers, devices)) => {
+                let features = HostFeatures {
+                    own_uids: layers.as_ref().map_or(features.own_uids, LayerFactory::has_own_ids),
+                    ..features
+                };
                 let descriptors: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
-                wire::send(&server, &FromLauncher::Configured(found), &descriptors)?;
+                wire::send(&server, &FromLauncher::Configured(features), &descriptors)?;
                 // Only the server keeps it: when the server exits, calls that wait for a response fail.
                 drop(listener);
-                let own = Namespaces::current()?;
-                let surroundings = Surroundings { configuration: *configuration, found, host: own };
-                let setup = Setup { thread, surroundings, filter };
+                let own = NamespaceIds::current()?;
+                let context = LauncherContext { configuration: *configuration, features, host: own };
+                let setup = Setup { thread, context, filter };
                 let templates = Templates::new(&setup);
-                let (forks, sandboxes, busy, next_look, next_kill) =
-                    (Forks::default(), HashMap::new(), Vec::new(), None, None);
-                let networks = setup.surroundings.configuration.walls.as_ref().and_then(|_| Networks::new(thread));
+                let (children, sandboxes, busy, next_reaping, next_kill) =
+                    (TemplateChildren::default(), HashMap::new(), Vec::new(), None, None);
+                let networks = setup.context.configuration.isolation.as_ref().and_then(|_| Networks::new(thread));
                 let mut launcher = Self {
-                    means: Means { setup, devices, host, networks, lifeline },
+                    factory: SandboxFactory { setup, devices, layers, networks, lifeline },
                     templates,
-                    forks,
+                    children,
                     server,
                     events,
                     sandboxes,
                     busy,
-                    next_look,
+                    next_reaping,
                     next_kill,
                     is_replaced: false,
                 };
@@ -143,16 +153,16 @@ impl Launcher {
         }
     }
 
-    /// Serves until the server is gone, then clears away.
-    pub(super) fn serve(mut self) -> io::Result<()> {
-        let served = self.run();
+    /// Handles events until the server is gone, then clears away.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let result = self.handle_events();
         self.clear_away();
-        served
+        result
     }
 
-    fn run(&mut self) -> io::Result<()> {
+    fn handle_events(&mut self) -> io::Result<()> {
         loop {
-            let timeout = self.rest();
+            let timeout = self.next_timeout();
             let timeout = timeout.and_then(|timeout| rustix::time::Timespec::try_from(timeout).ok());
             let mut space = [MaybeUninit::<Event>::uninit(); 64];
             let ready: Vec<u64> = match epoll::wait(&self.events, &mut space, timeout.as_ref()) {
@@ -165,66 +175,66 @@ impl Launcher {
                 match tag {
                     SERVER => {}
                     template if template & TEMPLATE != 0 => {
-                        let answers = self.templates.spoke(template & !TEMPLATE);
-                        self.take_answers(answers)?;
+                        let results = self.templates.handle_event(template & !TEMPLATE);
+                        self.handle_fork_results(results)?;
                     }
-                    fork if fork & FORK != 0 => self.fork_ended(fork & !FORK)?,
+                    child if child & CHILD != 0 => self.child_ended(child & !CHILD)?,
                     memory if memory & 1 == 1 => self.memory_ran_out(slot_of(memory)),
                     sandbox => self.ended(slot_of(sandbox))?,
                 }
             }
             let overdue = self.templates.end_overdue();
-            self.take_answers(overdue)?;
-            self.look_for_children();
+            self.handle_fork_results(overdue)?;
+            self.reap_unknown_children();
             self.kill_set_aside();
             self.retry_busy()?;
             self.keep_templates()?;
-            if ready.contains(&SERVER) && !self.take_order()? {
+            if ready.contains(&SERVER) && !self.handle_order()? {
                 return Ok(());
             }
         }
     }
 
     /// Returns the time until something has to be done without an event.
-    fn rest(&self) -> Option<Duration> {
+    fn next_timeout(&self) -> Option<Duration> {
         let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let busy = (!self.busy.is_empty()).then_some(REMOVE_INTERVAL);
-        let look = self.next_look.map(|(at, _)| until(at));
-        [busy, look, self.next_kill.map(until), self.templates.rest()].into_iter().flatten().min()
+        let reaping = self.next_reaping.map(|(at, _)| until(at));
+        [busy, reaping, self.next_kill.map(until), self.templates.next_timeout()].into_iter().flatten().min()
     }
 
     /// Reaps children that a process of a sandbox has made the launcher's. The filter forbids the calls for that; if
     /// there is a way nevertheless, the sandbox's init would wait forever for such a child.
-    fn look_for_children(&mut self) {
-        let Some((at, pause)) = self.next_look.filter(|(at, _)| *at <= Instant::now()) else { return };
-        // A copy that its template has not reported yet would look like an unknown child.
-        if !self.templates.are_asked() {
+    fn reap_unknown_children(&mut self) {
+        let Some((at, pause)) = self.next_reaping.filter(|(at, _)| *at <= Instant::now()) else { return };
+        // A template's child that the template has not reported yet would look like an unknown child.
+        if !self.templates.has_pending_forks() {
             reap_children_but(&self.known_children());
         }
         let pause = pause * 2;
-        self.next_look = (pause <= LAST_LOOK && !self.sandboxes.is_empty()).then(|| (at + pause, pause));
+        self.next_reaping = (pause <= LAST_REAPING && !self.sandboxes.is_empty()).then(|| (at + pause, pause));
     }
 
     fn known_children(&self) -> Vec<Pid> {
-        let inits = self.sandboxes.values().map(|running| running.pid);
-        inits.chain(self.templates.pids()).chain(self.forks.pids()).collect()
+        let inits = self.sandboxes.values().map(|entry| entry.pid);
+        inits.chain(self.templates.pids()).chain(self.children.pids()).collect()
     }
 
     /// Handles the order that the server no longer waits for the end of a sandbox: from now on it is killed again and
     /// again.
     fn set_aside(&mut self, name: String) -> io::Result<()> {
-        let found = self.sandboxes.values_mut().find(|running| running.name == name);
+        let found = self.sandboxes.values_mut().find(|entry| entry.name == name);
         let group = match found {
-            Some(running) => {
-                running.is_set_aside = true;
-                running.group.clone()
+            Some(entry) => {
+                entry.is_set_aside = true;
+                entry.group.clone()
             }
             // Its init has ended, and the kernel still counts something in its cgroup.
             None => self.busy.iter().find(|busy| busy.name == name).map(|busy| busy.group.clone()),
         };
-        let remains = group.map(|group| describe(&group)).unwrap_or_default();
+        let processes = group.map(|group| describe_processes(&group)).unwrap_or_default();
         self.next_kill = Some(Instant::now());
-        wire::send(&self.server, &FromLauncher::StillThere { name, remains }, &[])
+        wire::send(&self.server, &FromLauncher::SetAside { name, processes }, &[])
     }
 
     /// Kills the sandboxes that were set aside again, if it is time.
@@ -232,14 +242,14 @@ impl Launcher {
         if self.next_kill.is_none_or(|at| at > Instant::now()) {
             return;
         }
-        if !self.templates.are_asked() {
+        if !self.templates.has_pending_forks() {
             reap_children_but(&self.known_children());
         }
         let mut is_left = false;
-        for running in self.sandboxes.values().filter(|running| running.is_set_aside) {
+        for entry in self.sandboxes.values().filter(|entry| entry.is_set_aside) {
             is_left = true;
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
-            if let Some(group) = &running.group {
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
+            if let Some(group) = &entry.group {
                 group.kill();
             }
         }
@@ -247,13 +257,13 @@ impl Launcher {
     }
 
     /// Carries out one order of the server. Returns `false` when the socket is closed.
-    fn take_order(&mut self) -> io::Result<bool> {
+    fn handle_order(&mut self) -> io::Result<bool> {
         let Some(Received { message, descriptors }) = wire::receive(&self.server)? else { return Ok(false) };
         match message {
             ToLauncher::Configure(_) => return Err(io::Error::other("configured twice")),
-            ToLauncher::Create(order) => self.take_create(&order, descriptors)?,
-            ToLauncher::Fork(fork) => self.take_fork(fork, &descriptors)?,
-            ToLauncher::KillFork(name) => self.forks.kill(&name),
+            ToLauncher::Create(order) => self.handle_create(&order, descriptors)?,
+            ToLauncher::ForkChild(order) => self.handle_fork(order, &descriptors)?,
+            ToLauncher::KillChild(name) => self.children.kill(&name),
             ToLauncher::SetAside { name } => self.set_aside(name)?,
             ToLauncher::Replaced => self.is_replaced = true,
             ToLauncher::RenewTemplates => self.templates.renew(),
@@ -262,12 +272,12 @@ impl Launcher {
         Ok(true)
     }
 
-    fn take_create(&mut self, order: &CreateSandbox, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    fn handle_create(&mut self, order: &CreateSandbox, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let name = order.name.clone();
         match wire::first(descriptors).and_then(|channel| self.create_and_watch(order, channel)) {
             Ok(slot) => {
                 // Passed without duplicating it, because there may be no room for another descriptor.
-                let init = self.sandboxes.get(&slot).map(|running| running.pidfd.as_fd());
+                let init = self.sandboxes.get(&slot).map(|entry| entry.pidfd.as_fd());
                 wire::send(&self.server, &FromLauncher::Created { name }, init.as_slice())
             }
             Err(error) => {
@@ -276,67 +286,67 @@ impl Launcher {
         }
     }
 
-    fn take_fork(&mut self, fork: Fork, channel: &[OwnedFd]) -> io::Result<()> {
-        let name = fork.name.clone();
-        if fork.waits && self.templates.hasten(&fork.content) {
+    fn handle_fork(&mut self, order: ForkChild, channel: &[OwnedFd]) -> io::Result<()> {
+        let name = order.name.clone();
+        if order.waits_for_boot && self.templates.boot_now(&order.content) {
             self.keep_templates()?;
         }
-        let sandbox = self.sandboxes.values().find(|running| running.name == name.sandbox);
-        // Without the channel, the copy could not report anything.
-        let is_asked = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
+        let sandbox = self.sandboxes.values().find(|entry| entry.name == name.sandbox);
+        // Without the channel, the child could not report anything.
+        let is_ordered = sandbox.filter(|_| !channel.is_empty()).is_some_and(|sandbox| {
             let passed = [&sandbox.pidfd].into_iter().chain(channel).chain(&sandbox.members);
-            self.templates.fork(fork, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
+            self.templates.fork(order, &passed.map(AsFd::as_fd).collect::<Vec<_>>())
         });
-        if is_asked { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
+        if is_ordered { Ok(()) } else { wire::send(&self.server, &FromLauncher::NotForked(name), &[]) }
     }
 
     /// Handles the results that templates have reported.
-    fn take_answers(&mut self, answers: Vec<Answer>) -> io::Result<()> {
-        for answer in answers {
-            match answer {
-                Answer::Forked { name, pid, pidfd } => {
-                    let (number, pidfd) = self.forks.add(name, pid, pidfd);
-                    epoll::add(&self.events, pidfd, EventData::new_u64(FORK | number), EventFlags::IN)?;
+    fn handle_fork_results(&mut self, results: Vec<ForkResult>) -> io::Result<()> {
+        for result in results {
+            match result {
+                ForkResult::Forked { name, pid, pidfd } => {
+                    let (number, pidfd) = self.children.add(name, pid, pidfd);
+                    epoll::add(&self.events, pidfd, EventData::new_u64(CHILD | number), EventFlags::IN)?;
                 }
-                Answer::NotForked(name) => wire::send(&self.server, &FromLauncher::NotForked(name), &[])?,
-                Answer::Unknown(name) => self.find_out(name)?,
+                ForkResult::NotForked(name) => wire::send(&self.server, &FromLauncher::NotForked(name), &[])?,
+                ForkResult::Unknown(name) => self.resolve_unknown_fork(name)?,
             }
         }
         Ok(())
     }
 
-    /// Handles an order during which its template ended. If there is an unknown copy, its program may have begun. Then
+    /// Handles an order during which its template ended. If there is an unknown child, its program may have begun. Then
     /// it must not begin a second time, so we kill the sandbox.
-    fn find_out(&mut self, name: CommandName) -> io::Result<()> {
+    fn resolve_unknown_fork(&mut self, name: CommandName) -> io::Result<()> {
         if !kill_children_but(&self.known_children()) {
             return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
         }
-        if let Some(running) = self.sandbox(&name.sandbox) {
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+        if let Some(entry) = self.sandbox(&name.sandbox) {
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
         }
         Ok(())
     }
 
-    fn sandbox(&self, name: &str) -> Option<&Running> {
-        self.sandboxes.values().find(|running| running.name == name)
+    fn sandbox(&self, name: &str) -> Option<&SandboxEntry> {
+        self.sandboxes.values().find(|entry| entry.name == name)
     }
 
-    /// Handles the end of a copy.
-    fn fork_ended(&mut self, number: u64) -> io::Result<()> {
+    /// Handles the end of a template's child.
+    fn child_ended(&mut self, number: u64) -> io::Result<()> {
         let events = &self.events;
-        let ended = self.forks.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
+        let ended = self.children.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
-        self.next_look = Some((Instant::now() + FIRST_LOOK, FIRST_LOOK));
-        let figures = self.sandbox(&sandbox).map(Running::figures).unwrap_or_default();
-        wire::send(&self.server, &FromLauncher::ForkEnded { sandbox, exited, figures }, &[])
+        self.next_reaping = Some((Instant::now() + FIRST_REAPING, FIRST_REAPING));
+        let stats = self.sandbox(&sandbox).map(SandboxEntry::stats).unwrap_or_default();
+        wire::send(&self.server, &FromLauncher::ChildEnded { sandbox, exited, stats }, &[])
     }
 
     /// Boots a missing template, adds it to the event loop, and reports to the server whether there are templates.
     fn keep_templates(&mut self) -> io::Result<()> {
-        if let Some((number, socket)) = self.templates.keep(&self.means.setup) {
+        if let Some((number, socket)) = self.templates.boot_spare(&self.factory.setup) {
             epoll::add(&self.events, socket, EventData::new_u64(TEMPLATE | number), EventFlags::IN)?;
         }
-        if let Some(are_ready) = self.templates.news() {
+        if let Some(are_ready) = self.templates.readiness_change() {
             wire::send(&self.server, &FromLauncher::Templates { are_ready }, &[])?;
         }
         Ok(())
@@ -346,54 +356,54 @@ impl Launcher {
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<u32> {
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
-        let running = create(&mut self.means, order, slot, channel)?;
-        epoll::add(&self.events, &running.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
-        if let Some(watch) = &running.memory_watch {
+        let entry = create(&mut self.factory, order, slot, channel)?;
+        epoll::add(&self.events, &entry.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
+        if let Some(watch) = &entry.memory_watch {
             epoll::add(&self.events, watch, EventData::new_u64(tag_of(slot) | 1), EventFlags::IN)?;
         }
-        self.sandboxes.insert(slot, running);
+        self.sandboxes.insert(slot, entry);
         Ok(slot)
     }
 
     /// Handles an event of a memory watch: if the sandbox itself is out of memory, the kernel is about to kill one of
     /// its processes, and we kill all.
     fn memory_ran_out(&mut self, slot: u32) {
-        if let Some(running) = self.sandboxes.get_mut(&slot) {
+        if let Some(entry) = self.sandboxes.get_mut(&slot) {
             let mut count = [0; 8];
             // An event also comes when the group is removed; then the count does not matter, because the sandbox is no
             // longer in the table.
-            let is_read = rustix::io::read(running.memory_watch.as_ref().unwrap_or(&running.pidfd), &mut count).is_ok();
+            let is_read = rustix::io::read(entry.memory_watch.as_ref().unwrap_or(&entry.pidfd), &mut count).is_ok();
             // The kernel sends the event to all groups below one that is full, and chooses itself what to kill. So we
             // check that this group is the full one.
-            if is_read && running.group.as_ref().is_none_or(Group::is_out_of_memory) {
-                running.out_of_memory = true;
-                let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
+            if is_read && entry.group.as_ref().is_none_or(Group::is_out_of_memory) {
+                entry.out_of_memory = true;
+                let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
             }
         }
     }
 
     /// Handles the end of a sandbox's init, with which all its processes have ended.
     fn ended(&mut self, slot: u32) -> io::Result<()> {
-        let Some(running) = self.sandboxes.remove(&slot) else { return Ok(()) };
+        let Some(entry) = self.sandboxes.remove(&slot) else { return Ok(()) };
         // Closing the descriptors is not enough: the server has a duplicate of the pidfd, and a child that was just
         // cloned has duplicates of both. Then epoll goes on to watch them and reports their events for the next sandbox
         // in this slot.
-        epoll::delete(&self.events, &running.pidfd)?;
-        if let Some(watch) = &running.memory_watch {
+        epoll::delete(&self.events, &entry.pidfd)?;
+        if let Some(watch) = &entry.memory_watch {
             epoll::delete(&self.events, watch)?;
         }
         // It has ended, so this does not block.
-        let _ = try_wait_for(running.pid);
-        let figures = running.figures();
-        if let (Some(networks), Some(network)) = (&mut self.means.networks, running.network) {
+        let _ = try_wait_for(entry.pid);
+        let stats = entry.stats();
+        if let (Some(networks), Some(network)) = (&mut self.factory.networks, entry.network) {
             networks.give_back(network)?;
         }
-        match running.group {
+        match entry.group {
             Some(group) => {
-                self.busy.push(Busy { name: running.name, group, figures, since: Instant::now() });
+                self.busy.push(Busy { name: entry.name, group, stats, since: Instant::now() });
                 self.retry_busy()
             }
-            None => wire::send(&self.server, &FromLauncher::Gone { name: running.name, figures }, &[]),
+            None => wire::send(&self.server, &FromLauncher::Gone { name: entry.name, stats }, &[]),
         }
     }
 
@@ -402,7 +412,7 @@ impl Launcher {
         self.busy.retain_mut(|busy| {
             let removed = busy.group.remove().is_ok() || busy.since.elapsed() > REMOVE_PATIENCE;
             if removed {
-                gone.push(FromLauncher::Gone { name: std::mem::take(&mut busy.name), figures: busy.figures });
+                gone.push(FromLauncher::Gone { name: std::mem::take(&mut busy.name), stats: busy.stats });
             }
             !removed
         });
@@ -411,25 +421,25 @@ impl Launcher {
 
     /// Ends all sandboxes and removes their cgroups, after the server is gone.
     fn clear_away(&mut self) {
-        // An init without walls has to end its processes itself, so it gets SIGTERM.
-        let walls = self.means.setup.surroundings.configuration.walls.as_ref();
-        let signal = if walls.is_some() { Signal::KILL } else { Signal::TERM };
-        for running in self.sandboxes.values() {
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, signal);
+        // An init without isolation has to end its processes itself, so it gets SIGTERM.
+        let isolation = self.factory.setup.context.configuration.isolation.as_ref();
+        let signal = if isolation.is_some() { Signal::KILL } else { Signal::TERM };
+        for entry in self.sandboxes.values() {
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, signal);
         }
         self.templates.close();
         let deadline = Instant::now() + END_PATIENCE;
         loop {
-            // First we kill copies, including those that their template had no time to report: an init ends only when
-            // no process is left that was born into its pid namespace.
-            let inits: Vec<_> = self.sandboxes.values().map(|running| running.pid).collect();
+            // First we kill the templates' children, including those that their template had no time to report: an init
+            // ends only when no process is left that was born into its pid namespace.
+            let inits: Vec<_> = self.sandboxes.values().map(|entry| entry.pid).collect();
             kill_children_but(&inits);
             let busy = &mut self.busy;
-            self.sandboxes.retain(|_, running| {
-                let is_there = matches!(try_wait_for(running.pid), Ok(None));
-                if let Some(group) = running.group.take_if(|_| !is_there) {
-                    let (name, figures, since) = (running.name.clone(), Figures::default(), Instant::now());
-                    busy.push(Busy { name, group, figures, since });
+            self.sandboxes.retain(|_, entry| {
+                let is_there = matches!(try_wait_for(entry.pid), Ok(None));
+                if let Some(group) = entry.group.take_if(|_| !is_there) {
+                    let (name, stats, since) = (entry.name.clone(), CgroupStats::default(), Instant::now());
+                    busy.push(Busy { name, group, stats, since });
                 }
                 is_there
             });
@@ -441,15 +451,15 @@ impl Launcher {
             std::thread::sleep(REMOVE_INTERVAL);
         }
         // If another launcher has replaced this one, its sandboxes' cgroups are in the same directory.
-        if let Some(walls) = walls.filter(|_| !self.is_replaced) {
+        if let Some(isolation) = isolation.filter(|_| !self.is_replaced) {
             // Fails when something of an earlier run is still in it, which the next start removes.
-            let _ = walls.cgroups.group("").remove();
+            let _ = isolation.cgroups.group("").remove();
         }
     }
 }
 
 /// Describes the processes in a group for the log: id, name, state, and the kernel function that it waits in.
-fn describe(group: &Group) -> String {
+fn describe_processes(group: &Group) -> String {
     let read = |pid: Pid, file: &str| {
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).unwrap_or_default();
         text.trim().to_owned()

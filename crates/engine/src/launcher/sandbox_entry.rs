@@ -4,10 +4,10 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::Pid;
 
-use crate::cgroup::{Figures, Group};
+use crate::cgroup::{CgroupStats, Group};
 
 /// A sandbox that runs.
-pub(super) struct Running {
+pub(super) struct SandboxEntry {
     pub(super) name: String,
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
@@ -22,10 +22,10 @@ pub(super) struct Running {
     pub(super) is_set_aside: bool,
 }
 
-impl Running {
+impl SandboxEntry {
     /// Returns what the sandbox has used so far.
-    pub(super) fn figures(&self) -> Figures {
-        let figures = self.group.as_ref().map(Group::figures).unwrap_or_default();
-        Figures { out_of_memory: figures.out_of_memory || self.out_of_memory, ..figures }
+    pub(super) fn stats(&self) -> CgroupStats {
+        let stats = self.group.as_ref().map(Group::stats).unwrap_or_default();
+        CgroupStats { out_of_memory: stats.out_of_memory || self.out_of_memory, ..stats }
     }
 }

@@ -1,5 +1,5 @@
-//! Walls do not come off: a sandbox that lacks one runs nothing, and a launcher that is started later makes no weaker
-//! ones.
+//! The isolation cannot be lost: a sandbox that lacks a layer runs nothing, and a launcher that is started later makes
+//! no weaker ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use workers_domain::ports::SandboxProvider as _;
 use workers_domain::ports::{SandboxSource, SandboxSpec};
 use workers_domain::{NetworkPolicy, ResourceLimits};
-use workers_engine::{Confinement, Engine, Wall};
+use workers_engine::{Engine, Isolation, IsolationLayer};
 use workers_testing::skip_unless_root;
 
 use crate::recovery::{cgroups_left, launcher_of};
@@ -18,21 +18,24 @@ use crate::support::{TestEngine, host_processes_with, options, options_with, sta
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_without_one_of_its_walls_runs_nothing() {
     skip_unless_root("without root there are no user ids to leave out");
-    let walls = [
-        Wall::UserIds,
-        Wall::PidNamespace,
-        Wall::NetworkNamespace,
-        Wall::IpcNamespace,
-        Wall::CgroupNamespace,
-        Wall::Cgroups,
-        Wall::Capabilities,
-        Wall::Filter,
+    let layers = [
+        IsolationLayer::UserIds,
+        IsolationLayer::PidNamespace,
+        IsolationLayer::NetworkNamespace,
+        IsolationLayer::IpcNamespace,
+        IsolationLayer::CgroupNamespace,
+        IsolationLayer::Cgroups,
+        IsolationLayer::Capabilities,
+        IsolationLayer::Filter,
     ];
-    for wall in walls {
+    for layer in layers {
         let directory = tempfile::tempdir().unwrap();
-        let weaker = options_with(directory.path(), |options| options.omitted_wall = Some(wall));
+        let weaker = options_with(directory.path(), |options| options.omitted_layer = Some(layer));
         let error = Engine::start(weaker).await.expect_err("the engine tries a sandbox before it starts").to_string();
-        assert!(error.contains("a wall is missing") || error.contains("Operation not permitted"), "{wall:?}: {error}");
+        assert!(
+            error.contains("a part of the isolation is missing") || error.contains("Operation not permitted"),
+            "{layer:?}: {error}"
+        );
     }
 }
 
@@ -49,7 +52,7 @@ async fn a_launcher_started_while_processes_are_short_makes_no_weaker_sandboxes_
     }
     let directory = tempfile::tempdir().unwrap();
     let status = HostCommand::new(std::env::current_exe().unwrap())
-        .args(["--exact", "walls::a_server_that_runs_short_of_processes", "--ignored", "--nocapture"])
+        .args(["--exact", "isolation::a_server_that_runs_short_of_processes", "--ignored", "--nocapture"])
         .env(DIRECTORY, directory.path())
         .env(GROUP, &group)
         .status();
@@ -174,7 +177,7 @@ const FOREVER: &str = "console.log('up'); setInterval(() => {}, 1000)";
 async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
     skip_unless_root("a cgroup freezes the sandboxes");
     let frozen = Frozen::new();
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let old_launcher = launcher_of(engine.directory.path());
     // A sandbox from before goes on through all of this.
     let bystander = engine.sandbox(ResourceLimits::default()).await;
@@ -215,14 +218,14 @@ async fn sandboxes_that_do_not_die_are_set_aside_and_others_go_on() {
     // The next engine cleans up what this one had to leave.
     let TestEngine { engine: first, directory } = engine;
     drop((first, bystander, witness));
-    let next = Engine::start(options(directory.path(), Confinement::Full)).await.unwrap();
+    let next = Engine::start(options(directory.path(), Isolation::Full)).await.unwrap();
     assert_eq!((host_processes_with(&marker), cgroups_left(directory.path())), (0, 0));
     next.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let launcher = launcher_of(engine.directory.path());
     rustix::process::kill_process(launcher, rustix::process::Signal::STOP).unwrap();
     let started = Instant::now();
@@ -244,7 +247,7 @@ async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one()
 // On one thread, so that the engine has not noticed the launcher's death when it starts the sandbox's processes.
 #[tokio::test]
 async fn a_sandbox_that_a_dead_launcher_was_to_make_is_made_by_the_next_one() {
-    let engine = TestEngine::confined().await;
+    let engine = TestEngine::isolated().await;
     let sandbox = engine.sandbox(ResourceLimits::default()).await;
     let launcher = launcher_of(engine.directory.path());
     let pidfd = rustix::process::pidfd_open(launcher, rustix::process::PidfdFlags::empty()).unwrap();

@@ -1,4 +1,4 @@
-//! Makes the files that all sandboxes are made of: at the start, and again when they are broken.
+//! Builds the files that all sandboxes share: at the start, and again when they are broken.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -12,12 +12,12 @@ use super::preload::Preload;
 use super::shell::Shell;
 use super::{node, runtime, template};
 use crate::fault::named;
-use crate::message::{Runtime, TemplateRoom, TemplateSetup};
-use crate::options::{Confinement, EngineOptions, Templates};
+use crate::message::{Runtime, TemplateBudget, TemplateSetup};
+use crate::options::{EngineOptions, Isolation, Templates};
 
-/// Makes the files that all sandboxes are made of. Their sources are kept open or in memory, so that they stay the same
+/// Builds the files that all sandboxes share. Their sources are kept open or in memory, so that they stay the same
 /// when they are replaced on the disk.
-pub(crate) struct Blueprint {
+pub(crate) struct SharedFilesBuilder {
     directories: Directories,
     options: EngineOptions,
     /// The program that the operator has configured.
@@ -35,28 +35,28 @@ struct Directories {
     template: PathBuf,
 }
 
-/// The files that were made.
-pub(crate) struct Made {
+/// The files that were built.
+pub(crate) struct BuiltFiles {
     /// The program that sandboxes run.
     pub(crate) node: PathBuf,
-    /// Their root; `None` without walls.
+    /// Their root; `None` without isolation.
     pub(crate) runtime: Option<Runtime>,
     /// The files of templates; `None` where there are no templates.
     pub(crate) templates: Option<TemplateSetup>,
 }
 
-impl Blueprint {
+impl SharedFilesBuilder {
     /// Finds the sources, and makes everything.
     ///
     /// # Errors
     ///
     /// When the node program cannot be used, or the root cannot be made. If templates or our own copy of node cannot be
     /// made, it goes on without them, and logs that.
-    pub(crate) fn make_first(
+    pub(crate) fn build(
         options: EngineOptions,
         data_dir: &DataDir,
         preload: &Preload,
-    ) -> io::Result<(Self, Made)> {
+    ) -> io::Result<(Self, BuiltFiles)> {
         let node = find_program(&options.node)?;
         let given = File::open(&node).map_err(|error| named(node.display(), error))?;
         let directories =
@@ -68,20 +68,20 @@ impl Blueprint {
             library.inspect_err(lack).ok()
         });
         let shell = find_shell(&options, &node);
-        let mut blueprint =
+        let mut builder =
             Self { directories, options, given, node, is_copied: false, library, preload: preload.clone(), shell };
-        if blueprint.options.copy_node {
-            match node::copy(&blueprint.node, &blueprint.directories.node) {
-                Ok(copy) => (blueprint.node, blueprint.is_copied) = (copy, true),
+        if builder.options.copy_node {
+            match node::copy(&builder.node, &builder.directories.node) {
+                Ok(copy) => (builder.node, builder.is_copied) = (copy, true),
                 Err(error) => {
                     tracing::warn!(error = %error, "node runs from where it is, which takes a little longer");
                 }
             }
         }
-        let (runtime, templates) = (blueprint.make_runtime()?, blueprint.make_templates()?);
-        runtime::remove_old(&blueprint.directories.runtime)?;
-        let made = Made { node: blueprint.node.clone(), runtime, templates };
-        Ok((blueprint, made))
+        let (runtime, templates) = (builder.make_runtime()?, builder.make_templates()?);
+        runtime::remove_old(&builder.directories.runtime)?;
+        let made = BuiltFiles { node: builder.node.clone(), runtime, templates };
+        Ok((builder, made))
     }
 
     /// Makes one of the trees again, and those that are made from it.
@@ -89,7 +89,7 @@ impl Blueprint {
     /// # Errors
     ///
     /// When something cannot be made.
-    pub(crate) fn make_again(&self, tree: &Path) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn rebuild(&self, tree: &Path) -> io::Result<Vec<PathBuf>> {
         if tree == self.directories.template {
             self.make_templates()?;
             return Ok(vec![self.directories.template.clone()]);
@@ -101,47 +101,49 @@ impl Blueprint {
             node::copy(Path::new(&given), &self.directories.node)?;
         }
         self.make_runtime()?;
-        let made = [is_node.then(|| self.node.clone()), self.is_walled().then(|| self.directories.runtime.clone())];
+        let made = [is_node.then(|| self.node.clone()), self.is_isolated().then(|| self.directories.runtime.clone())];
         Ok(made.into_iter().flatten().collect())
     }
 
     /// Returns the trees that were made, and the node program.
     pub(crate) fn trees(&self) -> Vec<PathBuf> {
         let mut trees = vec![self.node.clone()];
-        if self.is_walled() {
+        if self.is_isolated() {
             trees.push(self.directories.runtime.clone());
             trees.extend(self.library.as_ref().map(|_| self.directories.template.clone()));
         }
         trees
     }
 
-    fn is_walled(&self) -> bool {
-        self.options.confinement == Confinement::Full
+    fn is_isolated(&self) -> bool {
+        self.options.isolation == Isolation::Full
     }
 
     fn make_runtime(&self) -> io::Result<Option<Runtime>> {
-        self.is_walled().then(|| runtime::make(&self.directories.runtime, &self.node, self.shell.as_ref())).transpose()
+        self.is_isolated()
+            .then(|| runtime::make(&self.directories.runtime, &self.node, self.shell.as_ref()))
+            .transpose()
     }
 
     fn make_templates(&self) -> io::Result<Option<TemplateSetup>> {
-        let room = match self.options.templates {
-            Templates::PerContent { most, memory_bytes } => Some(TemplateRoom { most, memory_bytes }),
+        let budget = match self.options.templates {
+            Templates::PerContent { most, memory_bytes } => Some(TemplateBudget { max_templates: most, memory_bytes }),
             Templates::None | Templates::Shared => None,
         };
         let preload = self.preload.get();
-        let forks = self.options.template_forks;
-        let make = |library| template::make(&self.directories.template, library, preload.as_ref(), forks, room);
-        self.library.as_deref().filter(|_| self.is_walled()).map(make).transpose()
+        let max_forks = self.options.template_forks;
+        let make = |library| template::make(&self.directories.template, library, preload.as_ref(), max_forks, budget);
+        self.library.as_deref().filter(|_| self.is_isolated()).map(make).transpose()
     }
 }
 
 fn wants_templates(options: &EngineOptions) -> bool {
-    options.confinement == Confinement::Full && options.templates != Templates::None
+    options.isolation == Isolation::Full && options.templates != Templates::None
 }
 
 /// Reads the shell that sandboxes get. Without one they run nevertheless, because few workers need it.
 fn find_shell(options: &EngineOptions, node: &Path) -> Option<Shell> {
-    let path = options.shell.as_deref().filter(|_| options.confinement == Confinement::Full)?;
+    let path = options.shell.as_deref().filter(|_| options.isolation == Isolation::Full)?;
     let lack = |error: &io::Error| tracing::info!(error = %error, "there is no shell in sandboxes");
     Shell::read(path, node).inspect_err(lack).ok()
 }

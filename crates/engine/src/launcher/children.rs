@@ -1,5 +1,5 @@
-//! Copies of booted nodes that run programs in sandboxes. They are the launcher's children, although a template forks
-//! them.
+//! The children of templates, which run programs in sandboxes. A template forks them in such a way that the launcher
+//! becomes their parent, so the launcher reaps them.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,60 +10,64 @@ use workers_engine_sys::try_wait_for;
 
 use crate::message::{CommandName, Exited};
 
-/// All copies that run.
+/// All children of templates that run.
 #[derive(Default)]
-pub(super) struct Forks {
-    running: HashMap<u64, Running>,
+pub(super) struct TemplateChildren {
+    entries: HashMap<u64, ChildEntry>,
     next_number: u64,
 }
 
-struct Running {
+/// A child that runs.
+struct ChildEntry {
     name: CommandName,
     pid: Pid,
     pidfd: OwnedFd,
-    asked: bool,
+    /// Whether the server has ordered to kill it.
+    kill_requested: bool,
 }
 
-impl Forks {
-    /// Adds a copy; returns its number and the pidfd that reports its end.
+impl TemplateChildren {
+    /// Adds a child; returns its number and the pidfd that reports its end.
     pub(super) fn add(&mut self, name: CommandName, pid: Pid, pidfd: OwnedFd) -> (u64, &OwnedFd) {
         let number = self.next_number;
         self.next_number += 1;
-        let running = self.running.entry(number).insert_entry(Running { name, pid, pidfd, asked: false });
-        (number, &running.into_mut().pidfd)
+        let entry = self.entries.entry(number).insert_entry(ChildEntry { name, pid, pidfd, kill_requested: false });
+        (number, &entry.into_mut().pidfd)
     }
 
-    /// Returns the process ids of all copies.
+    /// Returns the process ids of all children.
     pub(super) fn pids(&self) -> Vec<Pid> {
-        self.running.values().map(|running| running.pid).collect()
+        self.entries.values().map(|entry| entry.pid).collect()
     }
 
-    /// Kills a copy and its process group.
+    /// Kills a child and its process group.
     pub(super) fn kill(&mut self, name: &CommandName) {
-        if let Some(running) = self.running.values_mut().find(|running| running.name == *name) {
-            running.asked = true;
-            // Both calls fail when the processes have ended. A young copy may not lead a process group yet, so we
+        if let Some(entry) = self.entries.values_mut().find(|entry| entry.name == *name) {
+            entry.kill_requested = true;
+            // Both calls fail when the processes have ended. A young child may not lead a process group yet, so we
             // signal it directly, too.
-            let _ = rustix::process::pidfd_send_signal(&running.pidfd, Signal::KILL);
-            let _ = rustix::process::kill_process_group(running.pid, Signal::KILL);
+            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
+            let _ = rustix::process::kill_process_group(entry.pid, Signal::KILL);
         }
     }
 
-    /// Reaps a copy that has ended, and kills what is left of its process group. Calls `unwatch` while the copy's
+    /// Reaps a child that has ended, and kills what is left of its process group. Calls `unwatch` while the child's
     /// descriptor is still open, because the launcher's epoll watches it.
     pub(super) fn ended(
         &mut self,
         number: u64,
         unwatch: impl FnOnce(&OwnedFd) -> io::Result<()>,
     ) -> io::Result<Option<(CommandName, Exited)>> {
-        let Some(Running { name, pid, pidfd, asked }) = self.running.remove(&number) else { return Ok(None) };
+        let Some(ChildEntry { name, pid, pidfd, kill_requested }) = self.entries.remove(&number) else {
+            return Ok(None);
+        };
         unwatch(&pidfd)?;
-        // Until the copy is reaped, no other process group can get its number.
+        // Until the child is reaped, no other process group can get its number.
         let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        // If a copy was reaped before its template reported it, there is no exit status: then it counts as killed.
+        // If a child was reaped before its template reported it, there is no exit status: then it counts as killed.
         let exited = match try_wait_for(pid) {
-            Ok(Some(ended)) => Exited::new(name.command, ended, asked),
-            Ok(None) | Err(_) => Exited::killed(name.command, asked),
+            Ok(Some(ended)) => Exited::new(name.command, ended, kill_requested),
+            Ok(None) | Err(_) => Exited::killed(name.command, kill_requested),
         };
         Ok(Some((name, exited)))
     }

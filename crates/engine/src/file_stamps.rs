@@ -33,15 +33,15 @@ impl Stamp {
 
 /// The state of files and directories at one time.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen(Vec<(PathBuf, Stamp)>);
+pub(crate) struct FileStamps(Vec<(PathBuf, Stamp)>);
 
-impl Seen {
+impl FileStamps {
     /// Records the current state of files.
     ///
     /// # Errors
     ///
     /// When the state of one cannot be read.
-    pub(crate) fn take(paths: impl IntoIterator<Item = PathBuf>) -> io::Result<Self> {
+    pub(crate) fn record(paths: impl IntoIterator<Item = PathBuf>) -> io::Result<Self> {
         let stamp = |path: PathBuf| match Stamp::of(&path) {
             Ok(stamp) => Ok((path, stamp)),
             Err(error) => Err(named(path.display(), error)),
@@ -54,10 +54,10 @@ impl Seen {
     /// # Errors
     ///
     /// When the state of one cannot be read.
-    pub(crate) fn take_tree(root: &Path) -> io::Result<Self> {
+    pub(crate) fn record_tree(root: &Path) -> io::Result<Self> {
         let mut paths = Vec::new();
         list(root, &mut paths)?;
-        Self::take(paths)
+        Self::record(paths)
     }
 
     /// Returns the first one that has changed.
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_change_of_a_file_is_seen() {
+    fn every_change_of_a_file_is_noticed() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         let changes: [&dyn Fn(); 4] = [
@@ -106,10 +106,10 @@ mod tests {
         ];
         for change in changes {
             fs::write(&file, "text").unwrap();
-            let seen = Seen::take([file.clone()]).unwrap();
-            assert_eq!(seen.changed().unwrap(), None);
+            let stamps = FileStamps::record([file.clone()]).unwrap();
+            assert_eq!(stamps.changed().unwrap(), None);
             change();
-            assert!(!matches!(seen.changed(), Ok(None)));
+            assert!(!matches!(stamps.changed(), Ok(None)));
         }
     }
 
@@ -118,9 +118,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let below = root.path().join("a/b");
         fs::create_dir_all(&below).unwrap();
-        let seen = Seen::take_tree(root.path()).unwrap();
-        assert_eq!(seen.changed().unwrap(), None);
+        let stamps = FileStamps::record_tree(root.path()).unwrap();
+        assert_eq!(stamps.changed().unwrap(), None);
         fs::write(below.join("new"), "").unwrap();
-        assert_eq!(seen.changed().unwrap(), Some(below.as_path()));
+        assert_eq!(stamps.changed().unwrap(), Some(below.as_path()));
     }
 }

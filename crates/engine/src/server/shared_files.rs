@@ -1,5 +1,5 @@
-//! The ground of every sandbox: the files that the engine has made for all of them, and the directories of cgroups.
-//! What goes missing or changes while the engine runs is made again.
+//! The files that the engine has made for all sandboxes, and the directories of cgroups. What goes missing or changes
+//! while the engine runs is made again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,44 +12,44 @@ use workers_domain::ports::{SandboxError, SandboxErrorKind};
 
 use crate::cgroup::CgroupPlan;
 use crate::cgroup::discover::make_bases;
+use crate::data_dir_root::DataDirRoot;
 use crate::fault::{named, refused};
-use crate::home::Home;
+use crate::file_stamps::FileStamps;
 use crate::server::{blocking, unavailable};
-use crate::stamp::Seen;
 
 /// Makes the files of a tree again, and returns all trees that it has changed for that.
-pub(crate) type Make = dyn Fn(&Path) -> io::Result<Vec<PathBuf>> + Send + Sync;
+pub(crate) type Build = dyn Fn(&Path) -> io::Result<Vec<PathBuf>> + Send + Sync;
 
 /// How many trees are made again in one call at most.
 const MOST_TREES: usize = 8;
 
 /// The files and directories that all sandboxes depend on.
-pub(crate) struct Ground {
-    home: Home,
-    make: Box<Make>,
+pub(crate) struct SharedFiles {
+    root: DataDirRoot,
+    build: Box<Build>,
     cgroups: Option<CgroupPlan>,
     /// An asynchronous lock: callers that find something broken at the same time wait for the first one to repair it.
-    turn: tokio::sync::Mutex<()>,
+    repair_lock: tokio::sync::Mutex<()>,
     /// The state of each tree when it was made.
-    seen: Mutex<BTreeMap<PathBuf, Seen>>,
+    stamps: Mutex<BTreeMap<PathBuf, FileStamps>>,
     /// When something was last found to be broken.
     broken_at: Mutex<Option<Instant>>,
     /// Whether the last check found something broken that could not be made again.
-    is_unmended: AtomicBool,
+    is_unrepaired: AtomicBool,
     /// How often something was repaired.
-    mended: AtomicU64,
+    repairs: AtomicU64,
 }
 
-/// The result of a check of the ground.
+/// The result of a check of the shared files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum RepairOutcome {
     /// Nothing was broken.
-    Whole,
-    /// The last check found something broken that could not be made again; now it is whole, without a repair by this
+    Intact,
+    /// The last check found something broken that could not be made again; now it is intact, without a repair by this
     /// check.
-    BackByItself,
+    Recovered,
     /// Something was broken, and was made again.
-    Mended,
+    Repaired,
 }
 
 /// Something that was found to be broken.
@@ -61,34 +61,39 @@ enum Damage {
     Cgroups(PathBuf),
 }
 
-impl std::fmt::Debug for Ground {
+impl std::fmt::Debug for SharedFiles {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Ground").field("home", &self.home).finish_non_exhaustive()
+        formatter.debug_struct("SharedFiles").field("root", &self.root).finish_non_exhaustive()
     }
 }
 
-impl Ground {
+impl SharedFiles {
     /// Records the state of these trees, which were just made.
     ///
     /// # Errors
     ///
     /// When a part of them cannot be read.
-    pub(crate) fn new(home: Home, trees: &[PathBuf], make: Box<Make>, cgroups: Option<CgroupPlan>) -> io::Result<Self> {
+    pub(crate) fn new(
+        root: DataDirRoot,
+        trees: &[PathBuf],
+        build: Box<Build>,
+        cgroups: Option<CgroupPlan>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            home,
-            make,
+            root,
+            build,
             cgroups,
-            turn: tokio::sync::Mutex::default(),
-            seen: Mutex::new(take(trees)?),
+            repair_lock: tokio::sync::Mutex::default(),
+            stamps: Mutex::new(record(trees)?),
             broken_at: Mutex::default(),
-            is_unmended: AtomicBool::new(false),
-            mended: AtomicU64::new(0),
+            is_unrepaired: AtomicBool::new(false),
+            repairs: AtomicU64::new(0),
         })
     }
 
     /// Returns how often something was repaired so far.
-    pub(crate) fn times_mended(&self) -> u64 {
-        self.mended.load(Ordering::Acquire)
+    pub(crate) fn repairs(&self) -> u64 {
+        self.repairs.load(Ordering::Acquire)
     }
 
     /// Checks everything, and makes again what is broken.
@@ -96,14 +101,14 @@ impl Ground {
     /// # Errors
     ///
     /// When the data directory is missing, or what is broken cannot be made again now.
-    pub(crate) async fn mend(self: &Arc<Self>) -> Result<Found, SandboxError> {
-        let _turn = self.turn.lock().await;
-        let ground = Arc::clone(self);
-        let mended = tokio::task::spawn_blocking(move || ground.mend_now()).await;
-        let mended =
-            mended.map_err(|error| SandboxError::failed("what sandboxes stand on was not looked at", error))?;
-        mended.map_err(|error| {
-            let what = "what sandboxes stand on is broken, and cannot be made again";
+    pub(crate) async fn repair(self: &Arc<Self>) -> Result<RepairOutcome, SandboxError> {
+        let _guard = self.repair_lock.lock().await;
+        let shared_files = Arc::clone(self);
+        let repaired = tokio::task::spawn_blocking(move || shared_files.repair_now()).await;
+        let repaired = repaired
+            .map_err(|error| SandboxError::failed("the files that all sandboxes share were not checked", error))?;
+        repaired.map_err(|error| {
+            let what = "the files that all sandboxes share are broken, and cannot be made again";
             match refused(what, &error) {
                 // The next attempt may succeed.
                 error if error.kind == SandboxErrorKind::Failed => unavailable(error.message),
@@ -117,31 +122,31 @@ impl Ground {
     /// # Errors
     ///
     /// When it cannot be made.
-    pub(crate) async fn make_again(self: &Arc<Self>, tree: PathBuf) -> Result<(), SandboxError> {
-        let _turn = self.turn.lock().await;
-        let ground = Arc::clone(self);
-        blocking("what sandboxes stand on cannot be made again", move || ground.remake(&tree)).await
+    pub(crate) async fn rebuild(self: &Arc<Self>, tree: PathBuf) -> Result<(), SandboxError> {
+        let _guard = self.repair_lock.lock().await;
+        let shared_files = Arc::clone(self);
+        blocking("files that all sandboxes share cannot be made again", move || shared_files.rebuild_tree(&tree)).await
     }
 
     /// Makes a tree, and records the result as its correct state.
-    fn remake(&self, tree: &Path) -> io::Result<()> {
-        let made = take(&(self.make)(tree)?)?;
-        lock(&self.seen).extend(made);
+    fn rebuild_tree(&self, tree: &Path) -> io::Result<()> {
+        let made = record(&(self.build)(tree)?)?;
+        lock(&self.stamps).extend(made);
         Ok(())
     }
 
-    fn mend_now(&self) -> io::Result<Found> {
-        let mended = self.mend_all();
-        let was_unmended = self.is_unmended.swap(mended.is_err(), Ordering::AcqRel);
-        Ok(match mended? {
-            true => Found::Mended,
-            false if was_unmended => Found::BackByItself,
-            false => Found::Whole,
+    fn repair_now(&self) -> io::Result<RepairOutcome> {
+        let repaired = self.repair_all();
+        let was_unrepaired = self.is_unrepaired.swap(repaired.is_err(), Ordering::AcqRel);
+        Ok(match repaired? {
+            true => RepairOutcome::Repaired,
+            false if was_unrepaired => RepairOutcome::Recovered,
+            false => RepairOutcome::Intact,
         })
     }
 
     /// Repairs what is broken. Returns whether something was.
-    fn mend_all(&self) -> io::Result<bool> {
+    fn repair_all(&self) -> io::Result<bool> {
         for times in 0..MOST_TREES {
             let found = self.find_damage();
             if matches!(found, Ok(None)) {
@@ -149,8 +154,8 @@ impl Ground {
             }
             *lock(&self.broken_at) = Some(Instant::now());
             if let Some(damage) = found? {
-                self.mend_one(damage)?;
-                self.mended.fetch_add(1, Ordering::AcqRel);
+                self.repair_one(damage)?;
+                self.repairs.fetch_add(1, Ordering::AcqRel);
             }
         }
         Err(io::Error::other("what was made again changes again and again"))
@@ -158,11 +163,11 @@ impl Ground {
 
     /// Repairs one thing. Logs a repair. A failure is only returned: a caller may fail at every request, and logs it
     /// once.
-    fn mend_one(&self, damage: Damage) -> io::Result<()> {
+    fn repair_one(&self, damage: Damage) -> io::Result<()> {
         match damage {
             Damage::Files(tree, cause) => {
-                self.remake(&tree)?;
-                tracing::warn!(cause = %cause, "files that sandboxes are made of were missing or had changed; they were made again");
+                self.rebuild_tree(&tree)?;
+                tracing::warn!(cause = %cause, "files that all sandboxes share were missing or had changed; they were made again");
             }
             Damage::Cgroups(directory) => {
                 self.cgroups.as_ref().map_or(Ok(()), make_bases).map_err(io::Error::other)?;
@@ -174,10 +179,10 @@ impl Ground {
 
     /// Returns the first thing that is broken.
     fn find_damage(&self) -> io::Result<Option<Damage>> {
-        self.home.check()?;
-        let seen = lock(&self.seen).clone();
-        for (tree, seen) in seen {
-            let cause = match seen.changed() {
+        self.root.check()?;
+        let stamps = lock(&self.stamps).clone();
+        for (tree, stamps) in stamps {
+            let cause = match stamps.changed() {
                 Ok(None) => continue,
                 Ok(Some(path)) => io::Error::other(format!("{} has changed", path.display())),
                 Err(error) => error,
@@ -198,19 +203,19 @@ impl Ground {
 
     /// Returns whether something was broken at or after this time, or is broken now. Repairs nothing.
     pub(crate) async fn was_broken_since(self: &Arc<Self>, since: Instant) -> bool {
-        let ground = Arc::clone(self);
+        let shared_files = Arc::clone(self);
         let looked = tokio::task::spawn_blocking(move || {
-            if !matches!(ground.find_damage(), Ok(None)) {
-                *lock(&ground.broken_at) = Some(Instant::now());
+            if !matches!(shared_files.find_damage(), Ok(None)) {
+                *lock(&shared_files.broken_at) = Some(Instant::now());
             }
-            *lock(&ground.broken_at)
+            *lock(&shared_files.broken_at)
         });
         looked.await.ok().flatten().is_some_and(|at| at >= since)
     }
 }
 
-fn take(trees: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, Seen>> {
-    trees.iter().map(|tree| Ok((tree.clone(), Seen::take_tree(tree)?))).collect()
+fn record(trees: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, FileStamps>> {
+    trees.iter().map(|tree| Ok((tree.clone(), FileStamps::record_tree(tree)?))).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -224,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    fn ground(root: &Path) -> Arc<Ground> {
+    fn shared_files(root: &Path) -> Arc<SharedFiles> {
         let file = root.join("made/file");
         let make = move |_: &Path| {
             fs::create_dir_all(file.parent().unwrap())?;
@@ -232,16 +237,16 @@ mod tests {
             Ok(vec![file.parent().unwrap().to_owned()])
         };
         let trees = make(root).unwrap();
-        Arc::new(Ground::new(Home::of(root).unwrap(), &trees, Box::new(make), None).unwrap())
+        Arc::new(SharedFiles::new(DataDirRoot::of(root).unwrap(), &trees, Box::new(make), None).unwrap())
     }
 
     #[tokio::test]
     async fn what_is_missing_cut_or_replaced_is_made_again_and_that_is_remembered() {
         let root = tempfile::tempdir().unwrap();
-        let ground = ground(root.path());
+        let shared_files = shared_files(root.path());
         let began = Instant::now();
-        assert_eq!(ground.mend().await.unwrap(), Found::Whole);
-        assert!(!ground.was_broken_since(began).await);
+        assert_eq!(shared_files.repair().await.unwrap(), RepairOutcome::Intact);
+        assert!(!shared_files.was_broken_since(began).await);
         let directory = root.path().join("made");
         let breaks: [&dyn Fn(); 3] = [
             &|| fs::remove_dir_all(&directory).unwrap(),
@@ -250,26 +255,26 @@ mod tests {
         ];
         for (times, destroy) in breaks.iter().enumerate() {
             destroy();
-            assert_eq!(ground.mend().await.unwrap(), Found::Mended);
+            assert_eq!(shared_files.repair().await.unwrap(), RepairOutcome::Repaired);
             assert_eq!(fs::read_to_string(directory.join("file")).unwrap(), "right");
-            assert_eq!(ground.times_mended(), times as u64 + 1);
+            assert_eq!(shared_files.repairs(), times as u64 + 1);
         }
-        assert!(ground.was_broken_since(began).await);
-        assert!(!ground.was_broken_since(Instant::now()).await);
+        assert!(shared_files.was_broken_since(began).await);
+        assert!(!shared_files.was_broken_since(Instant::now()).await);
     }
 
     #[tokio::test]
-    async fn while_the_data_directory_is_away_nothing_is_made_and_once_it_is_back_that_is_told() {
+    async fn while_the_data_directory_is_away_nothing_is_made_and_once_it_is_back_that_is_reported() {
         let outer = tempfile::tempdir().unwrap();
         let (root, away) = (outer.path().join("data"), outer.path().join("away"));
         fs::create_dir(&root).unwrap();
-        let ground = ground(&root);
+        let shared_files = shared_files(&root);
         fs::rename(&root, &away).unwrap();
-        assert!(ground.mend().await.is_err());
+        assert!(shared_files.repair().await.is_err());
         assert!(!root.exists());
         fs::rename(&away, &root).unwrap();
-        for found in [Found::BackByItself, Found::Whole] {
-            assert_eq!(ground.mend().await.unwrap(), found);
+        for found in [RepairOutcome::Recovered, RepairOutcome::Intact] {
+            assert_eq!(shared_files.repair().await.unwrap(), found);
         }
     }
 }

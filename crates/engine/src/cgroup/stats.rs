@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a sandbox used, read from its cgroups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Figures {
+pub(crate) struct CgroupStats {
     /// Processor time in microseconds.
     pub(crate) cpu_micros: Option<u64>,
     /// The peak of memory, in bytes.

@@ -6,7 +6,7 @@ use std::path::Path;
 use rustix::process::Pid;
 
 use crate::cgroup::discover::own_groups;
-use crate::message::TemplateRoom;
+use crate::message::TemplateBudget;
 
 /// At least the templates' memory limit divided by this number has to be available to others. If less is available,
 /// templates are ended.
@@ -15,7 +15,7 @@ const AVAILABLE_PARTS: u64 = 4;
 /// The size in bytes that we assume for a template whose size cannot be read.
 const USUAL_SIZE: u64 = 16 << 20;
 
-impl TemplateRoom {
+impl TemplateBudget {
     /// Returns how many templates have to be ended. `sizes` are their sizes in bytes, the least recently used first.
     /// The most recently used one always stays.
     pub(super) fn surplus(self, sizes: &[u64], available: Option<u64>) -> usize {
@@ -23,7 +23,7 @@ impl TemplateRoom {
         let wanted = self.memory_bytes / AVAILABLE_PARTS;
         let missing = available.map_or(0, |available| wanted.saturating_sub(available));
         let allowed = self.memory_bytes.min(left.saturating_sub(missing));
-        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.max_templates).unwrap_or(usize::MAX);
         let mut gone = 0;
         for size in sizes.iter().take(sizes.len().saturating_sub(1)) {
             if left <= allowed && sizes.len() - gone <= most {
@@ -36,8 +36,8 @@ impl TemplateRoom {
     }
 }
 
-/// Returns the process's memory in bytes that does not belong to a file. Its copies share this memory until they change
-/// it.
+/// Returns the process's memory in bytes that does not belong to a file. Its children share this memory until they
+/// change it.
 pub(super) fn size_of(pid: Pid) -> u64 {
     let path = format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero());
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -76,28 +76,28 @@ fn amount(text: &str, name: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const ROOM: TemplateRoom = TemplateRoom { most: 4, memory_bytes: 100 };
+    const BUDGET: TemplateBudget = TemplateBudget { max_templates: 4, memory_bytes: 100 };
 
     #[test]
     fn the_number_of_templates_follows_their_memory() {
-        assert_eq!(ROOM.surplus(&[], None), 0);
-        assert_eq!(ROOM.surplus(&[25, 25, 25, 25], None), 0);
-        assert_eq!(ROOM.surplus(&[60, 30, 30], None), 1);
-        assert_eq!(ROOM.surplus(&[10, 60, 60], None), 2);
-        assert_eq!(ROOM.surplus(&[1, 1, 1, 1, 1, 1], None), 2);
+        assert_eq!(BUDGET.surplus(&[], None), 0);
+        assert_eq!(BUDGET.surplus(&[25, 25, 25, 25], None), 0);
+        assert_eq!(BUDGET.surplus(&[60, 30, 30], None), 1);
+        assert_eq!(BUDGET.surplus(&[10, 60, 60], None), 2);
+        assert_eq!(BUDGET.surplus(&[1, 1, 1, 1, 1, 1], None), 2);
     }
 
     #[test]
     fn the_template_that_was_used_last_stays() {
-        assert_eq!(ROOM.surplus(&[500], Some(0)), 0);
-        assert_eq!(TemplateRoom { most: 0, memory_bytes: 0 }.surplus(&[7, 8], Some(0)), 1);
+        assert_eq!(BUDGET.surplus(&[500], Some(0)), 0);
+        assert_eq!(TemplateBudget { max_templates: 0, memory_bytes: 0 }.surplus(&[7, 8], Some(0)), 1);
     }
 
     #[test]
     fn templates_go_where_others_lack_memory() {
-        assert_eq!(ROOM.surplus(&[20, 20, 20], Some(25)), 0);
-        assert_eq!(ROOM.surplus(&[20, 20, 20], Some(24)), 1);
-        assert_eq!(ROOM.surplus(&[20, 20, 20], Some(0)), 2);
+        assert_eq!(BUDGET.surplus(&[20, 20, 20], Some(25)), 0);
+        assert_eq!(BUDGET.surplus(&[20, 20, 20], Some(24)), 1);
+        assert_eq!(BUDGET.surplus(&[20, 20, 20], Some(0)), 2);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use workers_domain::ports::{
     Command, CommandEvent, Container, ContainerCommandSpec, ContainerProvider as _, Sandbox, SandboxFile, SandboxPath,
     SandboxProvider as _, SandboxSource, SandboxSpec,
 };
-use workers_engine::{Confinement, ContainerEngine, Engine, Templates};
+use workers_engine::{ContainerEngine, Engine, Isolation, Templates};
 use workers_testing::skip_unless_root;
 
 use super::programs::programs;
@@ -25,7 +25,7 @@ pub(crate) struct Started {
 }
 
 /// An engine that is attacked.
-pub(crate) trait Ground: Sized + Send + Sync + 'static {
+pub(crate) trait Target: Sized + Send + Sync + 'static {
     /// Ends the test if this engine cannot run here.
     fn require() {}
 
@@ -86,9 +86,9 @@ const SERVE: &str = "const net = require('net'); const server = net.createServer
     server.listen(0, '127.0.0.1', () => net.connect(server.address().port).on('data', (data) => {
         console.log(String(data)); server.close() }))";
 
-impl<const FORKED: bool> Ground for Workers<FORKED> {
+impl<const FORKED: bool> Target for Workers<FORKED> {
     async fn start(directory: &Path) -> Self {
-        let mut options = options(directory, Confinement::Full);
+        let mut options = options(directory, Isolation::Full);
         options.templates = if FORKED { Templates::Shared } else { Templates::None };
         let engine = Engine::start(options).await.unwrap();
         assert_eq!(engine.has_templates().await, FORKED);
@@ -132,18 +132,18 @@ impl<const FORKED: bool> Ground for Workers<FORKED> {
     }
 }
 
-/// The ground of containers.
-pub(crate) struct ContainerGround {
+/// The engine of containers.
+pub(crate) struct ContainerTarget {
     pub(crate) engine: ContainerEngine,
 }
 
-impl ContainerGround {
+impl ContainerTarget {
     pub(crate) async fn container(&self) -> Box<dyn Container> {
         self.engine.create(containers::spec(SandboxSource::Empty)).await.unwrap()
     }
 }
 
-impl Ground for ContainerGround {
+impl Target for ContainerTarget {
     fn require() {
         skip_unless_root("containers need root");
     }

@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 use workers_private_files::make_directory;
 
-use crate::fault::{Away, named};
+use crate::fault::{DataDirMissing, named};
 
 /// The data directory that the engine was started on.
 #[derive(Debug, Clone)]
-pub(crate) struct Home {
+pub(crate) struct DataDirRoot {
     path: PathBuf,
     identity: (u64, u64),
 }
 
-impl Home {
+impl DataDirRoot {
     /// Identifies the directory that is at a path now.
     ///
     /// # Errors
@@ -46,9 +46,9 @@ impl Home {
         let what = || format!("the data directory {}", self.path.display());
         match identity_of(&self.path) {
             Ok(found) if found == self.identity => Ok(()),
-            Ok(_) => Err(io::Error::other(Away(format!("{} is another one than at the start", what())))),
-            Err(error) if is_for_want(&error) => Err(named(what(), error)),
-            Err(error) => Err(io::Error::other(Away(format!("{}: {error}", what())))),
+            Ok(_) => Err(io::Error::other(DataDirMissing(format!("{} is another one than at the start", what())))),
+            Err(error) if is_for_lack_of_resource(&error) => Err(named(what(), error)),
+            Err(error) => Err(io::Error::other(DataDirMissing(format!("{}: {error}", what())))),
         }
     }
 
@@ -60,7 +60,7 @@ impl Home {
     pub(crate) fn make(&self, directory: &Path) -> io::Result<()> {
         self.check()?;
         match make_directory(directory) {
-            Err(error) if is_ours(directory) && !is_for_want(&error) => {
+            Err(error) if is_ours(directory) && !is_for_lack_of_resource(&error) => {
                 set_aside(directory)?;
                 make_directory(directory)
             }
@@ -81,7 +81,7 @@ fn identity_of(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// Returns whether something failed for lack of a resource, which says nothing about the files.
-pub(crate) fn is_for_want(error: &io::Error) -> bool {
+pub(crate) fn is_for_lack_of_resource(error: &io::Error) -> bool {
     crate::fault::kind_of(error) != workers_domain::ports::SandboxErrorKind::Failed
 }
 
@@ -146,16 +146,16 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (path, away) = (root.path().join("data"), root.path().join("away"));
         fs::create_dir(&path).unwrap();
-        let home = Home::of(&path).unwrap();
+        let root_of_data = DataDirRoot::of(&path).unwrap();
         fs::rename(&path, &away).unwrap();
-        assert!(home.check().unwrap_err().to_string().contains("data"));
-        assert!(home.make(&path.join("cache")).is_err());
+        assert!(root_of_data.check().unwrap_err().to_string().contains("data"));
+        assert!(root_of_data.make(&path.join("cache")).is_err());
         assert!(!path.exists());
         fs::create_dir(&path).unwrap();
-        assert!(home.check().unwrap_err().to_string().contains("another one"));
+        assert!(root_of_data.check().unwrap_err().to_string().contains("another one"));
         fs::remove_dir(&path).unwrap();
         fs::rename(&away, &path).unwrap();
-        home.make(&path.join("cache")).unwrap();
+        root_of_data.make(&path.join("cache")).unwrap();
     }
 
     #[test]
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn what_lies_in_the_way_of_a_cache_is_set_aside_and_kept() {
         let root = tempfile::tempdir().unwrap();
-        let home = Home::of(root.path()).unwrap();
+        let root_of_data = DataDirRoot::of(root.path()).unwrap();
         let (file, link) = (root.path().join("file"), root.path().join("link"));
         fs::write(&file, "kept").unwrap();
         symlink("nowhere", &link).unwrap();
         for path in [&file, &link] {
-            home.make(path).unwrap();
+            root_of_data.make(path).unwrap();
             assert!(path.symlink_metadata().unwrap().is_dir());
         }
         let aside: Vec<_> = fs::read_dir(root.path()).unwrap().map(|item| item.unwrap().path()).collect();

@@ -1,4 +1,4 @@
-//! The processes of a sandbox, to kill them.
+//! What it takes to kill a sandbox.
 
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::Signal;
 
-/// The processes of a sandbox.
-pub(super) struct Processes {
+/// A sandbox, so that it can be killed from any thread.
+pub(super) struct KillTarget {
     /// The name of the sandbox.
     name: String,
     /// The pidfd of its first process, to kill the sandbox with; set once it has processes.
@@ -15,7 +15,7 @@ pub(super) struct Processes {
     was_killed: AtomicBool,
 }
 
-impl Processes {
+impl KillTarget {
     /// Makes it for the sandbox of this name, which has no process yet.
     pub(super) fn new(name: &str) -> Self {
         Self { name: name.to_owned(), init: OnceLock::new(), was_killed: AtomicBool::new(false) }

@@ -14,14 +14,14 @@ use tracing::Instrument as _;
 use workers_domain::NetworkPolicy;
 use workers_domain::ports::{KillReason, NetworkTransfer, SandboxError, SandboxErrorKind};
 
-use crate::cgroup::{Figures, Group, Share};
+use crate::cgroup::{CgroupStats, Group, Share};
 use crate::fault::refused;
 use crate::message::{CreateSandbox, Exited, FromInit, ToInit};
 use crate::network::{Broker, EngineNetwork, NameSockets};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
-use crate::server::launcher::Launcher;
-use crate::server::made::Made;
+use crate::server::create_sandbox::CreatedSandbox;
+use crate::server::launcher_client::LauncherClient;
 use crate::server::unavailable;
 use crate::wire::{self, Received};
 
@@ -29,9 +29,9 @@ use crate::wire::{self, Received};
 const QUEUE: usize = 4;
 
 /// How many outputs of commands that have ended are read on, per sandbox.
-const KEPT_OUTPUTS: usize = 64;
+const MAX_DRAINED_OUTPUTS: usize = 64;
 
-/// How long a sandbox may take to wall itself in.
+/// How long a sandbox may take to isolate itself.
 const ENTRY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the processes of a container may take to end after they were killed.
@@ -39,38 +39,38 @@ const FREEZE_TIME: Duration = Duration::from_secs(20);
 
 /// The processes of a sandbox. They are killed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct SandboxProcesses {
     name: String,
     channel: Arc<Channel>,
     pidfd: OwnedFd,
-    walled: bool,
+    is_isolated: bool,
     group: Option<Group>,
     /// The threads on which the server uses objects that it shares with the sandbox.
     io: SandboxIo,
     work: SandboxFd,
     routes: Arc<Routes>,
-    ended: watch::Receiver<Option<End>>,
+    ended: watch::Receiver<Option<SandboxEnd>>,
     reason: Mutex<Option<KillReason>>,
     /// Answers the network requests of the sandbox, once its policy is set.
     broker: OnceLock<Broker>,
     /// Held while the init handles a request, or a command is being started.
-    turn: tokio::sync::Mutex<()>,
+    request_lock: tokio::sync::Mutex<()>,
     /// The number of commands that run.
     alive: AtomicUsize,
     /// Limits how many outputs are read on after their command has ended.
-    kept: Arc<Semaphore>,
+    drain_limit: Arc<Semaphore>,
 }
 
 /// How a sandbox ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
+pub(crate) struct SandboxEnd {
     /// What it used; `None` when the launcher exited first.
-    pub(crate) figures: Option<Figures>,
+    pub(crate) stats: Option<CgroupStats>,
 }
 
 /// A message about one command.
 #[derive(Debug)]
-pub(crate) enum CommandNews {
+pub(crate) enum ProcessEvent {
     /// It runs.
     Started,
     /// It does not run, with this error number. With `in_directory`, its working directory could not be entered.
@@ -82,23 +82,23 @@ pub(crate) enum CommandNews {
 /// The receivers of the init's messages.
 #[derive(Debug, Default)]
 struct Routes {
-    commands: Mutex<HashMap<u32, mpsc::Sender<CommandNews>>>,
-    answer: Mutex<Option<mpsc::Sender<FromInit>>>,
+    commands: Mutex<HashMap<u32, mpsc::Sender<ProcessEvent>>>,
+    response: Mutex<Option<mpsc::Sender<FromInit>>>,
     name_sockets: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
     frozen: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
 }
 
-impl Running {
-    /// Makes a sandbox; returns when its walls stand.
-    pub(crate) async fn launch(launcher: &Arc<Launcher>, order: CreateSandbox) -> Result<Self, SandboxError> {
+impl SandboxProcesses {
+    /// Makes a sandbox; returns when its isolation is set up.
+    pub(crate) async fn launch(launcher: &Arc<LauncherClient>, order: CreateSandbox) -> Result<Self, SandboxError> {
         let failed = |error: io::Error| refused("a sandbox's channel", &error);
-        let walls = launcher.configuration().walls.as_ref();
-        let group = walls.map(|walls| walls.cgroups.group(&order.name));
-        let walled = walls.is_some();
+        let isolation = launcher.configuration().isolation.as_ref();
+        let group = isolation.map(|isolation| isolation.cgroups.group(&order.name));
+        let is_isolated = isolation.is_some();
         let name = order.name.clone();
         let (ours, theirs) = wire::channel().map_err(failed)?;
         let channel = Arc::new(Channel::new(ours).map_err(failed)?);
-        let Made { pidfd, gone } = launcher.create(order, theirs).await?;
+        let CreatedSandbox { pidfd, end } = launcher.create(order, theirs).await?;
         let (ended_sender, ended) = watch::channel(None);
         let routes = Arc::new(Routes::default());
         let killer = pidfd.try_clone().map_err(failed)?;
@@ -109,28 +109,43 @@ impl Running {
             // Makes `follow` below end it.
             channel.close();
         }
-        let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, walled, async move {
-            let figures = gone.wait().await;
-            ended_sender.send_replace(Some(End { figures }));
+        let following = follow(Arc::clone(&channel), Arc::clone(&routes), killer, is_isolated, async move {
+            let stats = end.wait().await;
+            ended_sender.send_replace(Some(SandboxEnd { stats }));
         });
         tokio::spawn(following.in_current_span());
-        let first = first.map_err(|_| unavailable("a sandbox does not come to stand behind its walls"))?;
+        let first = first.map_err(|_| unavailable("the isolation of a sandbox is not set up in time"))?;
         let work = match first {
             Ok(Some(Received { message: FromInit::Ready, descriptors })) => {
                 Some(wire::first(descriptors).map_err(failed)?)
             }
             Ok(Some(Received { message: FromInit::SetupFailed(failure), .. })) => {
-                return Err(failure.into_error("a sandbox cannot be walled in"));
+                return Err(failure.into_error("a sandbox cannot be isolated"));
             }
             Ok(_) => None,
             Err(error) => return Err(failed(error)),
         };
         let work = work.ok_or_else(|| unavailable("a sandbox died while it was made"))?;
         let work = SandboxFd::new(&io, work);
-        let (reason, turn, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
+        let (reason, request_lock, alive) = (Mutex::default(), tokio::sync::Mutex::default(), AtomicUsize::new(0));
         let broker = OnceLock::new();
-        let kept = Arc::new(Semaphore::new(KEPT_OUTPUTS));
-        Ok(Self { name, channel, pidfd, walled, group, io, work, routes, ended, reason, broker, turn, alive, kept })
+        let drain_limit = Arc::new(Semaphore::new(MAX_DRAINED_OUTPUTS));
+        Ok(Self {
+            name,
+            channel,
+            pidfd,
+            is_isolated,
+            group,
+            io,
+            work,
+            routes,
+            ended,
+            reason,
+            broker,
+            request_lock,
+            alive,
+            drain_limit,
+        })
     }
 
     /// Returns its working directory.
@@ -145,8 +160,8 @@ impl Running {
 
     /// Lets it connect to the destinations that the policy permits, from now on. Only the first call has an effect.
     /// Before it, the sandbox can connect to nothing, not even itself.
-    pub(crate) fn serve_network(self: &Arc<Self>, policy: &NetworkPolicy, network: &Arc<EngineNetwork>) {
-        if self.walled {
+    pub(crate) fn enable_network(self: &Arc<Self>, policy: &NetworkPolicy, network: &Arc<EngineNetwork>) {
+        if self.is_isolated {
             let start = || {
                 let sockets: Weak<Self> = Arc::downgrade(self);
                 Broker::start(self.name.clone(), self.io.clone(), sockets, policy.clone(), network)
@@ -155,7 +170,7 @@ impl Running {
         }
     }
 
-    /// Changes the policy, if [`serve_network`](Self::serve_network) was called before.
+    /// Changes the policy, if [`enable_network`](Self::enable_network) was called before.
     pub(crate) fn change_network(&self, policy: NetworkPolicy) {
         if let Some(broker) = self.broker.get() {
             broker.change_policy(policy);
@@ -173,12 +188,12 @@ impl Running {
     }
 
     /// Returns what it has used so far, or in total if it has ended; `None` if that is not known.
-    pub(crate) async fn figures(&self) -> Option<Figures> {
-        if let Some(End { figures }) = *self.ended.borrow() {
-            return figures;
+    pub(crate) async fn stats(&self) -> Option<CgroupStats> {
+        if let Some(SandboxEnd { stats }) = *self.ended.borrow() {
+            return stats;
         }
         let group = self.group.clone()?;
-        self.io.run_long(move |_| group.figures()).await.ok()
+        self.io.run_long(move |_| group.stats()).await.ok()
     }
 
     /// Returns whether its first process has ended or is exiting, and all others with it, although we have not killed
@@ -207,32 +222,32 @@ impl Running {
     }
 
     /// Opens the route of a command: returns the receiver of messages about it.
-    pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<CommandNews> {
+    pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<ProcessEvent> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         lock(&self.routes.commands).insert(command, sender);
         receiver
     }
 
     /// Sends the init a message with descriptors.
-    pub(crate) async fn tell(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
+    pub(crate) async fn send(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<(), SandboxError> {
         let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
         self.channel.send(message, &descriptors).await.map_err(|_| stopped())
     }
 
     /// Sends the init a message, which is lost if the socket is full.
-    pub(crate) fn try_tell(&self, message: &ToInit) {
+    pub(crate) fn try_send(&self, message: &ToInit) {
         let _ = self.channel.try_send(message);
     }
 
     /// Waits until the init handles no request and no command is being started, and prevents both as long as the guard
     /// lives.
-    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().await
+    pub(crate) async fn lock_requests(&self) -> MutexGuard<'_, ()> {
+        self.request_lock.lock().await
     }
 
     /// Returns the limit on outputs that are read on after their command has ended.
-    pub(crate) fn kept_outputs(&self) -> &Arc<Semaphore> {
-        &self.kept
+    pub(crate) fn drain_limit(&self) -> &Arc<Semaphore> {
+        &self.drain_limit
     }
 
     /// Counts a command that runs.
@@ -247,32 +262,32 @@ impl Running {
 
     /// Kills what commands have left behind, if no command runs.
     pub(crate) async fn clear(&self) {
-        let _turn = self.turn().await;
+        let _guard = self.lock_requests().await;
         if self.alive.load(Ordering::Acquire) == 0 {
             // Fails when the sandbox ends, and all its processes with it.
-            let _ = self.ask_in_turn(&ToInit::KillAll, &[]).await;
+            let _ = self.request_locked(&ToInit::KillAll, &[]).await;
         }
     }
 
     /// Sends the init a request and returns its response. There is one request at a time.
-    pub(crate) async fn ask(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
-        let _turn = self.turn().await;
-        self.ask_in_turn(message, descriptors).await
+    pub(crate) async fn request(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
+        let _guard = self.lock_requests().await;
+        self.request_locked(message, descriptors).await
     }
 
-    async fn ask_in_turn(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
+    async fn request_locked(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
         let (sender, mut receiver) = mpsc::channel(1);
-        *lock(&self.routes.answer) = Some(sender);
-        self.tell(message, descriptors).await?;
+        *lock(&self.routes.response) = Some(sender);
+        self.send(message, descriptors).await?;
         receiver.recv().await.ok_or_else(stopped)
     }
 
     /// Ends every process of a container; returns the directories with its changes.
     pub(crate) async fn freeze(&self) -> Result<[SandboxFd; 2], SandboxError> {
-        let _turn = self.turn().await;
+        let _guard = self.lock_requests().await;
         let (sender, frozen) = oneshot::channel();
         *lock(&self.routes.frozen) = Some(sender);
-        self.tell(&ToInit::Freeze, &[]).await?;
+        self.send(&ToInit::Freeze, &[]).await?;
         let late = |_| SandboxError::new(SandboxErrorKind::Failed, "the processes of a container did not end in time");
         let frozen = tokio::time::timeout(FREEZE_TIME, frozen).await.map_err(late)?;
         let changes: [OwnedFd; 2] = frozen.map_err(|_| stopped())?.try_into().map_err(|_| stopped())?;
@@ -292,29 +307,29 @@ impl Running {
     /// Kills everything, with this reason unless there is an earlier one. Returns at once.
     pub(crate) fn kill(&self, reason: KillReason) {
         lock(&self.reason).get_or_insert(reason);
-        kill(&self.channel, &self.pidfd, self.walled);
+        kill(&self.channel, &self.pidfd, self.is_isolated);
     }
 
     /// Waits until no process of it runs.
-    pub(crate) async fn wait(&self) -> End {
+    pub(crate) async fn wait(&self) -> SandboxEnd {
         let mut ended = self.ended.clone();
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
-        end.unwrap_or(End { figures: None })
+        end.unwrap_or(SandboxEnd { stats: None })
     }
 }
 
 #[async_trait]
-impl NameSockets for Running {
+impl NameSockets for SandboxProcesses {
     async fn make(&self) -> io::Result<[OwnedFd; 2]> {
         let (sender, made) = oneshot::channel();
         *lock(&self.routes.name_sockets) = Some(sender);
-        self.tell(&ToInit::MakeNameSockets, &[]).await.map_err(io::Error::other)?;
+        self.send(&ToInit::MakeNameSockets, &[]).await.map_err(io::Error::other)?;
         let made = made.await.map_err(io::Error::other)?;
         made.try_into().map_err(|_| io::Error::other("there are no sockets"))
     }
 }
 
-impl Drop for Running {
+impl Drop for SandboxProcesses {
     fn drop(&mut self) {
         self.kill(KillReason::Asked);
     }
@@ -335,11 +350,11 @@ fn is_ending(pidfd: &OwnedFd) -> bool {
     is_dead || flags & EXITING != 0
 }
 
-fn kill(channel: &Channel, pidfd: &OwnedFd, walled: bool) {
+fn kill(channel: &Channel, pidfd: &OwnedFd, is_isolated: bool) {
     // An init whose channel is closed kills all processes and exits. Without a pid namespace this is the only way; with
     // one, the kernel does the same faster.
     channel.close();
-    if walled {
+    if is_isolated {
         // Fails when it has ended already.
         let _ = rustix::process::pidfd_send_signal(pidfd, rustix::process::Signal::KILL);
     }
@@ -350,16 +365,16 @@ async fn follow(
     channel: Arc<Channel>,
     routes: Arc<Routes>,
     pidfd: OwnedFd,
-    walled: bool,
+    is_isolated: bool,
     gone: impl Future<Output = ()>,
 ) {
     while let Ok(Some(Received { message, descriptors })) = channel.receive::<FromInit>().await {
-        let (command, news) = match message {
-            FromInit::Started { command } => (command, CommandNews::Started),
+        let (command, event) = match message {
+            FromInit::Started { command } => (command, ProcessEvent::Started),
             FromInit::StartFailed { command, errno, in_directory } => {
-                (command, CommandNews::StartFailed { errno, in_directory })
+                (command, ProcessEvent::StartFailed { errno, in_directory })
             }
-            FromInit::Exited(exited) => (exited.command, CommandNews::Exited(exited)),
+            FromInit::Exited(exited) => (exited.command, ProcessEvent::Exited(exited)),
             FromInit::NameSockets => {
                 let _ = lock(&routes.name_sockets).take().map(|waiting| waiting.send(descriptors));
                 continue;
@@ -368,22 +383,22 @@ async fn follow(
                 let _ = lock(&routes.frozen).take().map(|waiting| waiting.send(descriptors));
                 continue;
             }
-            answer => {
+            response => {
                 // The caller may have stopped waiting.
-                let _ = lock(&routes.answer).take().map(|waiting| waiting.try_send(answer));
+                let _ = lock(&routes.response).take().map(|waiting| waiting.try_send(response));
                 continue;
             }
         };
         // A route has room for all messages about its command.
-        let is_last = matches!(news, CommandNews::Exited(_));
+        let is_last = matches!(event, ProcessEvent::Exited(_));
         let mut commands = lock(&routes.commands);
-        let _ = commands.get(&command).map(|route| route.try_send(news));
+        let _ = commands.get(&command).map(|route| route.try_send(event));
         if is_last {
             commands.remove(&command);
         }
     }
-    kill(&channel, &pidfd, walled);
-    lock(&routes.answer).take();
+    kill(&channel, &pidfd, is_isolated);
+    lock(&routes.response).take();
     lock(&routes.name_sockets).take();
     lock(&routes.frozen).take();
     gone.await;

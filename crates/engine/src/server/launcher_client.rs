@@ -1,5 +1,5 @@
-//! The server's view of the launcher: starts it, and starts another one when it exits or when too many of its sandboxes
-//! do not end.
+//! The client of the launcher: starts the launcher, sends it requests, and starts another launcher when it exits or
+//! when too many of its sandboxes do not end.
 
 use std::fmt;
 use std::fs::File;
@@ -16,14 +16,14 @@ use tokio::sync::{oneshot, watch};
 use workers_domain::ports::{SandboxError, SandboxObserver};
 
 use super::channel::Channel;
-use super::connection::{Connection, ForkNews};
+use super::connection::{ChildEvent, Connection};
 use super::data_dir::sweep_cgroups;
 use super::{blocking, unavailable};
 use crate::container;
 use crate::fault::{named, refused};
-use crate::launcher::serve::MOST_SLOTS;
+use crate::launcher::event_loop::MOST_SLOTS;
 use crate::launcher::{HOOK_ARGUMENT, hook_was_called};
-use crate::message::{CommandName, Configuration, Fork, Found, FromLauncher, ToLauncher};
+use crate::message::{CommandName, Configuration, ForkChild, FromLauncher, HostFeatures, ToLauncher};
 use crate::network::{EngineNetwork, NotifyListener};
 use crate::options::LauncherProgram;
 use crate::wire::{self, Received};
@@ -44,7 +44,7 @@ const PING_PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long a launcher whose socket is closed may take to clear away and exit; it takes two seconds at most. After that
 /// it is killed.
-const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
+const EXIT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The number of sandboxes set aside at which another launcher takes over.
 const MOST_SET_ASIDE: usize = 8;
@@ -59,8 +59,8 @@ const GENERATIONS: u32 = 16;
 /// This program, even after its file was replaced by another version.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
-/// The server's view of the launcher.
-pub(crate) struct Launcher {
+/// The server's client of the launcher.
+pub(crate) struct LauncherClient {
     program: LauncherProgram,
     configuration: Configuration,
     lock: File,
@@ -71,21 +71,21 @@ pub(crate) struct Launcher {
     /// The number of launchers that run: the current one, and those that only wait for the ends of their sandboxes.
     running: watch::Sender<usize>,
     generation: AtomicU32,
-    /// What the first launcher has found out about the host. Later launchers must find at least as much.
-    least: OnceLock<Found>,
-    leaving: AtomicBool,
+    /// The features of the host that the first launcher has found. Later launchers must find them, too.
+    features: OnceLock<HostFeatures>,
+    is_shutting_down: AtomicBool,
     /// All launchers that run.
     known: Mutex<Vec<Weak<Connection>>>,
     templates: Arc<watch::Sender<Option<bool>>>,
 }
 
-impl fmt::Debug for Launcher {
+impl fmt::Debug for LauncherClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Launcher").field("program", &self.program).finish_non_exhaustive()
+        formatter.debug_struct("LauncherClient").field("program", &self.program).finish_non_exhaustive()
     }
 }
 
-impl Launcher {
+impl LauncherClient {
     /// Starts the first launcher.
     pub(crate) async fn start(
         program: LauncherProgram,
@@ -109,8 +109,8 @@ impl Launcher {
             current: watch::Sender::new(None),
             running: watch::Sender::new(0),
             generation: AtomicU32::new(0),
-            least: OnceLock::new(),
-            leaving: AtomicBool::new(false),
+            features: OnceLock::new(),
+            is_shutting_down: AtomicBool::new(false),
             known: Mutex::default(),
             templates: Arc::new(watch::Sender::new(None)),
         });
@@ -131,25 +131,25 @@ impl Launcher {
     fn begin(self: &Arc<Self>, connection: Arc<Connection>, child: Child) {
         self.running.send_modify(|running| *running += 1);
         self.current.send_replace(Some(Arc::clone(&connection)));
-        if self.leaving.load(Ordering::Acquire) {
+        if self.is_shutting_down.load(Ordering::Acquire) {
             // `shut_down` has run while there was no launcher to close.
             connection.close();
         }
         tokio::spawn(Arc::clone(self).supervise(connection, child));
     }
 
-    fn found(&self) -> Option<Found> {
-        self.least.get().copied()
+    fn features(&self) -> Option<HostFeatures> {
+        self.features.get().copied()
     }
 
     /// Returns whether each sandbox has a user id of its own.
     pub(crate) fn own_uids(&self) -> bool {
-        self.found().is_some_and(|found| found.own_uids)
+        self.features().is_some_and(|features| features.own_uids)
     }
 
     /// Returns whether working directories are overlays.
     pub(crate) fn overlays(&self) -> bool {
-        self.found().is_some_and(|found| found.overlays)
+        self.features().is_some_and(|features| features.overlays)
     }
 
     /// Waits until the launcher has reported whether there are templates, at most [`RESTART_PATIENCE`]; returns whether
@@ -167,7 +167,7 @@ impl Launcher {
     }
 
     fn wants_templates(&self) -> bool {
-        self.configuration.walls.as_ref().is_some_and(|walls| walls.templates.is_some())
+        self.configuration.isolation.as_ref().is_some_and(|isolation| isolation.templates.is_some())
     }
 
     /// Returns the network of its sandboxes.
@@ -184,7 +184,7 @@ impl Launcher {
         let current = self.current.borrow().clone();
         let connection = current.ok_or_else(|| unavailable("the sandbox launcher is not running"))?;
         let answered = tokio::time::timeout(PING_PATIENCE, connection.ping()).await;
-        answered.map_err(|_| unavailable("the sandbox launcher does not answer"))??;
+        answered.map_err(|_| unavailable("the sandbox launcher does not respond"))??;
         if connection.set_aside() >= MOST_SET_ASIDE && *self.running.borrow() > MOST_RETIRED {
             return Err(unavailable("too many sandboxes do not end"));
         }
@@ -217,34 +217,34 @@ impl Launcher {
         &self.configuration
     }
 
-    /// Puts a copy of a booted node into a sandbox; `channel` goes to the copy. The receiver gets no message when the
-    /// sandbox ends before the copy.
-    pub(crate) async fn fork(
+    /// Orders to fork a template; the child joins a sandbox. `channel` goes to the child. The receiver gets no message
+    /// when the sandbox ends before the child.
+    pub(crate) async fn fork_child(
         &self,
-        order: Fork,
+        order: ForkChild,
         channel: OwnedFd,
-    ) -> Result<oneshot::Receiver<ForkNews>, SandboxError> {
+    ) -> Result<oneshot::Receiver<ChildEvent>, SandboxError> {
         let connection = self.connection_of(&order.name.sandbox).await?;
-        let news = connection.expect_fork(&order.name);
+        let event = connection.register_child(&order.name);
         let name = order.name.clone();
         connection
-            .send(&ToLauncher::Fork(order), &[channel.as_fd()])
+            .send(&ToLauncher::ForkChild(order), &[channel.as_fd()])
             .await
-            .inspect_err(|_| connection.forget_fork(&name))?;
-        Ok(news)
+            .inspect_err(|_| connection.unregister_child(&name))?;
+        Ok(event)
     }
 
-    /// Kills such a copy.
-    pub(crate) async fn kill_fork(&self, name: CommandName) -> Result<(), SandboxError> {
+    /// Kills such a child.
+    pub(crate) async fn kill_child(&self, name: CommandName) -> Result<(), SandboxError> {
         let connection = self.connection_of(&name.sandbox).await?;
-        connection.send(&ToLauncher::KillFork(name), &[]).await
+        connection.send(&ToLauncher::KillChild(name), &[]).await
     }
 
-    /// Kills such a copy, unless the socket to the launcher is full.
-    pub(crate) fn try_kill_fork(&self, name: CommandName) {
+    /// Kills such a child, unless the socket to the launcher is full.
+    pub(crate) fn try_kill_child(&self, name: CommandName) {
         for connection in self.connections() {
             if connection.has(&name.sandbox) {
-                connection.try_send(&ToLauncher::KillFork(name));
+                connection.try_send(&ToLauncher::KillChild(name));
                 return;
             }
         }
@@ -254,8 +254,8 @@ impl Launcher {
     pub(super) async fn set_aside(self: &Arc<Self>, connection: &Arc<Connection>, name: &str) {
         self.observer.set_aside();
         let many = connection.put_aside(name).await;
-        if many >= MOST_SET_ASIDE && !self.leaving.load(Ordering::Acquire) {
-            tracing::error!("too many sandboxes do not end; another launcher makes those that follow");
+        if many >= MOST_SET_ASIDE && !self.is_shutting_down.load(Ordering::Acquire) {
+            tracing::error!("too many sandboxes do not end; another launcher makes the next ones");
             self.take_over(connection).await;
         }
     }
@@ -270,7 +270,7 @@ impl Launcher {
     pub(crate) async fn replace(self: &Arc<Self>) {
         let current = self.current.borrow().clone();
         if let Some(current) = current {
-            tracing::warn!("what sandboxes are made of was made again; another launcher makes those that follow");
+            tracing::warn!("files that all sandboxes share were made again; another launcher makes the next sandboxes");
             self.take_over(&current).await;
         }
     }
@@ -297,7 +297,7 @@ impl Launcher {
 
     /// Ends all launchers, and all sandboxes with them.
     async fn shut_down(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.is_shutting_down.store(true, Ordering::Release);
         for connection in self.connections() {
             connection.close();
         }
@@ -309,10 +309,10 @@ impl Launcher {
     /// processes that cannot be killed.
     pub(crate) async fn end(&self) {
         self.shut_down().await;
-        let Some(walls) = self.configuration.walls.clone() else { return };
+        let Some(isolation) = self.configuration.isolation.clone() else { return };
         let cleared = blocking("clearing away", move || {
-            sweep_cgroups(&walls.cgroups, None);
-            walls.cgroups.group("").remove()
+            sweep_cgroups(&isolation.cgroups, None);
+            isolation.cgroups.group("").remove()
         });
         if let Err(error) = cleared.await {
             tracing::warn!(error = %error, "the engine left a cgroup behind; the next start removes it");
@@ -345,9 +345,9 @@ impl Launcher {
     /// Starts a launcher, and sends it its configuration.
     async fn connect(&self) -> Result<(Arc<Connection>, Child), SandboxError> {
         let (mut child, channel) = self.spawn()?;
-        let greeted = tokio::time::timeout(START_PATIENCE, self.greet(channel, child.id())).await;
-        let greeted = greeted.unwrap_or_else(|_| Err(unavailable("the sandbox launcher does not answer")));
-        match greeted {
+        let configured = tokio::time::timeout(START_PATIENCE, self.configure(channel, child.id())).await;
+        let configured = configured.unwrap_or_else(|_| Err(unavailable("the sandbox launcher does not respond")));
+        match configured {
             Ok(connection) => Ok((connection, child)),
             Err(error) => {
                 end(&mut child, true).await;
@@ -378,15 +378,17 @@ impl Launcher {
         Ok((child, Channel::new(ours).map_err(failed)?))
     }
 
-    async fn greet(&self, channel: Channel, process: Option<u32>) -> Result<Arc<Connection>, SandboxError> {
+    async fn configure(&self, channel: Channel, process: Option<u32>) -> Result<Arc<Connection>, SandboxError> {
         let failed = |error: io::Error| refused("the sandbox launcher cannot be started", &error);
-        let hello = ToLauncher::Configure(Box::new(self.configuration_now()));
-        channel.send(&hello, &[]).await.map_err(failed)?;
+        let configure = ToLauncher::Configure(Box::new(self.configuration_now()));
+        channel.send(&configure, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
-            Some(Received { message: FromLauncher::Configured(found), descriptors }) => {
-                let least = *self.least.get_or_init(|| found);
-                if !found.is_as_good_as(least) {
-                    return Err(unavailable("the sandbox launcher would make sandboxes with fewer walls than before"));
+            Some(Received { message: FromLauncher::Configured(features), descriptors }) => {
+                let required = *self.features.get_or_init(|| features);
+                if !features.includes(required) {
+                    return Err(unavailable(
+                        "the sandbox launcher would make sandboxes with less isolation than before",
+                    ));
                 }
                 let listener = self.listen(descriptors)?;
                 let templates = Arc::clone(&self.templates);
@@ -400,16 +402,16 @@ impl Launcher {
             Some(Received { message: FromLauncher::ConfigurationFailed(reason), .. }) => {
                 Err(unavailable(format!("the sandbox launcher cannot work: {reason}")))
             }
-            _ => Err(unavailable("the sandbox launcher left without a word; see its message above")),
+            _ => Err(unavailable("the sandbox launcher exited without a response; see its message above")),
         }
     }
 
     /// Returns the configuration for a launcher that is started now, with the next range of user ids.
     fn configuration_now(&self) -> Configuration {
-        let mut configuration = Configuration { least: self.found(), ..self.configuration.clone() };
+        let mut configuration = Configuration { required: self.features(), ..self.configuration.clone() };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        if let Some(walls) = &mut configuration.walls {
-            walls.first_uid += match walls.containers {
+        if let Some(isolation) = &mut configuration.isolation {
+            isolation.first_uid += match isolation.containers {
                 Some(_) => generation % container::LAUNCHERS * container::MOST_CONTAINERS * container::IDS,
                 None => generation % GENERATIONS * MOST_SLOTS,
             };
@@ -417,9 +419,9 @@ impl Launcher {
         configuration
     }
 
-    /// Starts to receive the calls that the filter reports from processes behind walls.
+    /// Starts to receive the calls that the filter reports from isolated processes.
     fn listen(&self, descriptors: Vec<OwnedFd>) -> Result<Option<NotifyListener>, SandboxError> {
-        if self.configuration.walls.is_none() {
+        if self.configuration.isolation.is_none() {
             return Ok(None);
         }
         let missing = |reason: &str| unavailable(format!("the network of sandboxes cannot be brokered: {reason}"));
@@ -438,14 +440,14 @@ impl Launcher {
             }
             is_this
         });
-        let left = connection.let_go();
+        let left = connection.fail_all_waits();
         end(&mut child, connection.is_silent()).await;
-        if was_current && !self.leaving.load(Ordering::Acquire) {
+        if was_current && !self.is_shutting_down.load(Ordering::Acquire) {
             tracing::error!(reason = %ended, "the sandbox launcher died; its sandboxes are lost and it is started again");
         }
-        if let Some(walls) = self.configuration.walls.clone() {
+        if let Some(isolation) = self.configuration.isolation.clone() {
             let swept = blocking("sweep", move || {
-                sweep_cgroups(&walls.cgroups, Some(left));
+                sweep_cgroups(&isolation.cgroups, Some(left));
                 Ok(())
             });
             swept.await.unwrap_or_else(|error| tracing::error!(error = %error, "cgroups could not be swept"));
@@ -458,7 +460,7 @@ impl Launcher {
 
     async fn start_again(self: &Arc<Self>) {
         let mut failures = 0_u64;
-        while !self.leaving.load(Ordering::Acquire) {
+        while !self.is_shutting_down.load(Ordering::Acquire) {
             match self.connect().await {
                 Ok((connection, child)) => return self.begin(connection, child),
                 // Logged at the first failure and then ever more rarely, because we try several times a second.
@@ -476,13 +478,13 @@ impl Launcher {
 /// Waits for the end of a launcher whose socket is closed. One that takes too long is killed; with `at_once` it is
 /// killed immediately.
 async fn end(child: &mut Child, at_once: bool) {
-    let patience = if at_once { Duration::ZERO } else { LEAVE_PATIENCE };
+    let patience = if at_once { Duration::ZERO } else { EXIT_PATIENCE };
     if tokio::time::timeout(patience, child.wait()).await.is_err() {
         if !at_once {
-            tracing::error!("the sandbox launcher does not leave; it is killed");
+            tracing::error!("the sandbox launcher does not exit; it is killed");
         }
         // Fails if it has exited meanwhile.
         let _ = child.start_kill();
-        let _ = tokio::time::timeout(LEAVE_PATIENCE, child.wait()).await;
+        let _ = tokio::time::timeout(EXIT_PATIENCE, child.wait()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A sandbox that a launcher makes, from its order to its end.
+//! How the client of the launcher has a sandbox made, and waits for its end.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Weak};
@@ -8,10 +8,10 @@ use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
 
-use super::connection::{Connection, Expected};
-use super::launcher::Launcher;
+use super::connection::{Connection, SandboxReceivers};
+use super::launcher_client::LauncherClient;
 use super::unavailable;
-use crate::cgroup::Figures;
+use crate::cgroup::CgroupStats;
 use crate::message::{CreateSandbox, ToLauncher};
 
 /// How many launchers in a row we send the order of a sandbox to, if each exits before it receives the order.
@@ -22,27 +22,32 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// A sandbox that the launcher has made.
 #[derive(Debug)]
-pub(crate) struct Made {
+pub(crate) struct CreatedSandbox {
     /// The pidfd of its init.
     pub(crate) pidfd: OwnedFd,
     /// Resolves at its end.
-    pub(crate) gone: Gone,
+    pub(crate) end: EndWaiter,
 }
 
-impl Launcher {
+impl LauncherClient {
     /// Makes a sandbox; `channel` goes to its init.
-    pub(crate) async fn create(self: &Arc<Self>, order: CreateSandbox, channel: OwnedFd) -> Result<Made, SandboxError> {
+    pub(crate) async fn create(
+        self: &Arc<Self>,
+        order: CreateSandbox,
+        channel: OwnedFd,
+    ) -> Result<CreatedSandbox, SandboxError> {
         let name = order.name.clone();
-        let (connection, Expected { created, gone }) = self.order(&name, &ToLauncher::Create(order), &channel).await?;
+        let (connection, SandboxReceivers { created, gone }) =
+            self.order(&name, &ToLauncher::Create(order), &channel).await?;
         drop(channel);
         let made = connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))?;
         match made {
             Ok(pidfd) => {
-                let gone = Gone::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
-                Ok(Made { pidfd, gone })
+                let end = EndWaiter::new(gone, name, Arc::downgrade(self), Arc::downgrade(&connection));
+                Ok(CreatedSandbox { pidfd, end })
             }
             Err(error) => {
-                connection.forget(&name);
+                connection.unregister_sandbox(&name);
                 Err(error)
             }
         }
@@ -55,15 +60,15 @@ impl Launcher {
         name: &str,
         order: &ToLauncher,
         channel: &OwnedFd,
-    ) -> Result<(Arc<Connection>, Expected), SandboxError> {
+    ) -> Result<(Arc<Connection>, SandboxReceivers), SandboxError> {
         let (mut dead, mut attempt) = (None, 1);
         loop {
             let connection = self.connection(dead.as_ref()).await?;
-            let expected = connection.expect(name);
+            let expected = connection.register_sandbox(name);
             let Err(error) = connection.send(order, &[channel.as_fd()]).await else {
                 return Ok((connection, expected));
             };
-            connection.forget(name);
+            connection.unregister_sandbox(name);
             if error.kind != SandboxErrorKind::Unavailable || attempt == ORDER_ATTEMPTS {
                 return Err(error);
             }
@@ -72,46 +77,46 @@ impl Launcher {
     }
 }
 
-/// The end of a sandbox.
+/// Waits for the end of a sandbox.
 #[derive(Debug)]
-pub(crate) struct Gone {
-    figures: oneshot::Receiver<Figures>,
+pub(crate) struct EndWaiter {
+    stats: oneshot::Receiver<CgroupStats>,
     name: String,
-    launcher: Weak<Launcher>,
+    launcher: Weak<LauncherClient>,
     connection: Weak<Connection>,
 }
 
-impl Gone {
+impl EndWaiter {
     const fn new(
-        figures: oneshot::Receiver<Figures>,
+        stats: oneshot::Receiver<CgroupStats>,
         name: String,
-        launcher: Weak<Launcher>,
+        launcher: Weak<LauncherClient>,
         connection: Weak<Connection>,
     ) -> Self {
-        Self { figures, name, launcher, connection }
+        Self { stats, name, launcher, connection }
     }
 
     /// Waits until nothing runs any more of a sandbox that was killed, at most for [`GRACE`] or as long as a busy
     /// launcher takes to report it. Returns what it used, if it ended and the launcher lives.
-    pub(crate) async fn wait(mut self) -> Option<Figures> {
-        if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.figures).await {
+    pub(crate) async fn wait(mut self) -> Option<CgroupStats> {
+        if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.stats).await {
             return ended.ok();
         }
         let (launcher, connection) = (self.launcher.upgrade()?, self.connection.upgrade()?);
         // A busy launcher reports ends late. Ends that it had seen before our ping it reports before its response.
         tokio::select! {
             biased;
-            ended = &mut self.figures => return ended.ok(),
+            ended = &mut self.stats => return ended.ok(),
             _ = connection.unless_silent(connection.ping()) => {}
         }
-        if let Ok(figures) = self.figures.try_recv() {
-            return Some(figures);
+        if let Ok(stats) = self.stats.try_recv() {
+            return Some(stats);
         }
         let setting_aside = async move {
             launcher.set_aside(&connection, &self.name).await;
             drop(connection);
             // Also returns when its launcher has ended.
-            let _ = self.figures.await;
+            let _ = self.stats.await;
             launcher.ended_after_all();
         };
         tokio::spawn(setting_aside.in_current_span());

@@ -50,7 +50,7 @@ pub(super) fn give_up_capabilities() -> io::Result<()> {
 }
 
 /// Puts the process under a seccomp filter.
-pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
+pub(super) fn install_filter(filter: &[Instruction]) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     seccomp::install(filter)
 }
@@ -59,7 +59,7 @@ pub(super) fn obey_filter(filter: &[Instruction]) -> io::Result<()> {
 /// calls of this process and of all its descendants. `no_new_privileges` is `false` for a launcher of containers,
 /// because their users may become others; then the kernel accepts a filter only from a process that is root on the
 /// host.
-pub(super) fn obey_and_ask(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
+pub(super) fn install_filter_with_listener(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
     if no_new_privileges {
         rustix::thread::set_no_new_privs(true)?;
     }
@@ -82,7 +82,7 @@ pub(super) const OF_CONTAINER: CapabilitySet = CapabilitySet::CHOWN
 
 /// Puts the first process of a container under the filter and reduces its capabilities to those of the container's
 /// root: no other capability can be gained by running a program as any user.
-pub(super) fn obey_as_container(filter: &[Instruction]) -> io::Result<()> {
+pub(super) fn limit_container_privileges(filter: &[Instruction]) -> io::Result<()> {
     // While the process still has the right to. Without `no_new_privs` (its users may become others) it could not do so
     // later.
     seccomp::install(filter)?;

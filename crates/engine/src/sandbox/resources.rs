@@ -9,16 +9,16 @@ use tracing::Instrument as _;
 use workers_domain::ports::KillReason;
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 
-use super::running::Running;
-use super::seat::Seat;
-use crate::home::remove;
+use super::parked_child::ParkedChild;
+use super::processes::SandboxProcesses;
+use crate::data_dir_root::remove;
 use crate::pressure::MemoryWatch;
 use crate::server::blocking;
 use crate::snapshot::{Lease, Staging};
 
 /// What belongs to one sandbox alone. When it is dropped, its processes are killed, and its files are removed.
 #[derive(Debug)]
-pub(crate) struct Own {
+pub(crate) struct SandboxResources {
     pub(super) id: SandboxId,
     pub(super) limits: ResourceLimits,
     /// The policy for its network. It is set when the sandbox is used, which may be some time after it was made.
@@ -28,48 +28,48 @@ pub(crate) struct Own {
     /// Measures how long processes have waited for memory since the last program was started.
     pub(super) memory: MemoryWatch,
     /// An asynchronous lock, because no other operation may run while the first command is being started.
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<SandboxState>,
 }
 
 /// What a sandbox consists of now.
 #[derive(Debug)]
-pub(super) enum State {
+pub(super) enum SandboxState {
     /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
     Staged(Option<Staging>),
-    /// Its processes, the number of the next command, the content it was made from, and a booted node that waits.
-    Running { running: Arc<Running>, next_command: u32, lease: Option<Lease>, seat: Option<Seat> },
+    /// Its processes, the number of the next command, the content it was made from, and a parked child.
+    Running { processes: Arc<SandboxProcesses>, next_command: u32, lease: Option<Lease>, parked: Option<ParkedChild> },
     /// Nothing runs, and no files are left.
     Stopped,
 }
 
-impl Own {
+impl SandboxResources {
     /// Takes a directory, which need not exist yet, for a new sandbox.
     pub(super) fn new(
         id: SandboxId,
         directory: PathBuf,
         limits: ResourceLimits,
         network: NetworkPolicy,
-        state: State,
+        state: SandboxState,
     ) -> Self {
         let (made_at, memory, state) = (Instant::now(), MemoryWatch::default(), Mutex::new(state));
         Self { id, limits, network, directory, made_at, memory, state }
     }
 }
 
-impl Drop for Own {
+impl Drop for SandboxResources {
     fn drop(&mut self) {
-        let state = std::mem::replace(self.state.get_mut(), State::Stopped);
-        if matches!(state, State::Stopped) {
+        let state = std::mem::replace(self.state.get_mut(), SandboxState::Stopped);
+        if matches!(state, SandboxState::Stopped) {
             return;
         }
         // At once: a command that is still held would keep the processes alive otherwise.
-        if let State::Running { running, .. } = &state {
-            running.kill(KillReason::Asked);
+        if let SandboxState::Running { processes, .. } = &state {
+            processes.kill(KillReason::Asked);
         }
         let directory = std::mem::take(&mut self.directory);
         let clear = async move {
-            if let State::Running { running, .. } = &state {
-                running.wait().await;
+            if let SandboxState::Running { processes, .. } = &state {
+                processes.wait().await;
             }
             if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {
                 tracing::warn!(error = %error, "a dropped sandbox's files could not be removed; the next start removes them");
