@@ -1,12 +1,14 @@
 import { defineConfig } from "vite";
 import { compress } from "./build/compress.ts";
 import { fill } from "./build/fill.ts";
+import { scopedName } from "./build/scoped-names.ts";
 
 export default defineConfig({
   // Every URL is relative to the page, so that it may be served below any path.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   plugins: [compress(), fill()],
+  css: { modules: { generateScopedName: scopedName } },
   build: {
     // The baseline of the end of 2024, of which the stylesheet's `light-dark()` is a part.
     target: ["chrome123", "firefox120", "safari17.5"],
