@@ -113,10 +113,10 @@ test("a syntax error marks its line and shows the code frame", async (t) => {
   const server = await serve(t);
   const page = await open(t, `${server.url}/#/deploy`);
   await typeCode(page, "export function f() {\n  return 1 +;\n}");
-  await page.locator(".exports .chip").filter({ hasText: /^f$/ }).waitFor();
+  await page.locator("[data-export]").filter({ hasText: /^f$/ }).waitFor();
   await page.getByRole("button", { name: "Deploy", exact: true }).click();
   await page.getByRole("alert").filter({ hasText: "Unexpected token (line 2, column 13)" }).waitFor();
-  assert.match((await page.locator(".code-frame").textContent()) ?? "", /> 2 \| {3}return 1 \+;/);
+  assert.match((await page.getByRole("region", { name: /^Code around line/ }).textContent()) ?? "", /> 2 \| {3}return 1 \+;/);
   assert.match((await page.locator(".cm-pointed").textContent()) ?? "", /return 1 \+;/);
   await page.locator(".cm-lint-marker-error").waitFor();
   // Mended, it deploys, and the name was kept.

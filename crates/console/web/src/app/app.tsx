@@ -13,10 +13,10 @@ import { WorkerPage } from "../features/worker/worker-page.tsx";
 import { WorkersPage } from "../features/workers/workers-page.tsx";
 import { classes } from "../lib/classes.ts";
 import { Icon } from "../ui/icon.tsx";
-import { ToastsView } from "../ui/toasts/toasts-view.tsx";
-import styles from "./app.module.css";
+import * as styles from "./app.module.css";
 import { Header } from "./header.tsx";
 import { PageBoundary } from "./page-boundary.tsx";
+import { ToastsView } from "./toasts-view.tsx";
 
 export function App() {
   const here = router.route.value;

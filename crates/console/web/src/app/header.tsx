@@ -7,7 +7,7 @@ import type { Theme } from "../data/browser/theme.ts";
 import { feed, session, theme } from "../data/state.ts";
 import { productName } from "../lib/branding.ts";
 import { Button } from "../ui/button.tsx";
-import styles from "./header.module.css";
+import * as styles from "./header.module.css";
 
 export function Header({ here }: { readonly here: Route }) {
   const isWorkers = here.page === "workers" || here.page === "worker";

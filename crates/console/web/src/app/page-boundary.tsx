@@ -5,7 +5,7 @@ import { Component, type ComponentChildren } from "preact";
 
 import type { Route } from "../data/browser/route.ts";
 import { Button } from "../ui/button.tsx";
-import layout from "../ui/layout.module.css";
+import * as layout from "../ui/layout.module.css";
 import { Note } from "../ui/note.tsx";
 import { PageHead } from "../ui/page-head.tsx";
 

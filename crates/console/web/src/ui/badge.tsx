@@ -2,8 +2,7 @@
 
 import type { ComponentChildren, HTMLAttributes } from "preact";
 
-import { classes } from "../lib/classes.ts";
-import styles from "./badge.module.css";
+import * as styles from "./badge.module.css";
 
 interface Props extends Omit<HTMLAttributes<HTMLSpanElement>, "class"> {
   readonly kind?: "good" | "warn" | "bad" | undefined;
@@ -14,7 +13,7 @@ interface Props extends Omit<HTMLAttributes<HTMLSpanElement>, "class"> {
 
 export function Badge({ kind, dot, children, ...attributes }: Props) {
   return (
-    <span class={classes(styles.badge, kind && styles[kind])} {...attributes}>
+    <span class={styles.badge} data-kind={kind} {...attributes}>
       {dot && <span class={styles.dot} />}
       {children}
     </span>

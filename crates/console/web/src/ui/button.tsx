@@ -4,11 +4,11 @@ import type { IconNode } from "lucide";
 import type { ComponentChildren } from "preact";
 
 import { classes } from "../lib/classes.ts";
-import styles from "./button.module.css";
+import * as styles from "./button.module.css";
 import { Icon } from "./icon.tsx";
 
 interface Look {
-  readonly kind?: "primary" | "danger" | "dangerLine" | "quiet";
+  readonly kind?: "primary" | "danger" | "danger-line" | "quiet";
   readonly small?: boolean;
   readonly icon?: IconNode;
   readonly children?: ComponentChildren;
@@ -32,6 +32,7 @@ export function Button(props: ButtonProps) {
     <button
       type={type}
       class={looks(props)}
+      data-kind={props.kind}
       onClick={onClick}
       disabled={disabled}
       aria-pressed={pressed}
@@ -48,14 +49,14 @@ export function Button(props: ButtonProps) {
 
 export function LinkButton({ href, label, ...look }: Look & { readonly href: string; readonly label?: string }) {
   return (
-    <a class={looks(look)} href={href} aria-label={label}>
+    <a class={looks(look)} data-kind={look.kind} href={href} aria-label={label}>
       {look.icon && <Icon of={look.icon} />}
       {look.children}
     </a>
   );
 }
 
-function looks({ kind, small, icon, children }: Look): string {
+function looks({ small, icon, children }: Look): string {
   const isBare = icon !== undefined && children === undefined;
-  return classes(styles.button, kind && styles[kind], small && styles.small, isBare && styles.iconOnly);
+  return classes(styles.button, small && styles.small, isBare && styles.iconOnly);
 }

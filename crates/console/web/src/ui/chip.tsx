@@ -3,7 +3,7 @@
 import type { ComponentChildren, HTMLAttributes } from "preact";
 
 import { classes } from "../lib/classes.ts";
-import styles from "./chip.module.css";
+import * as styles from "./chip.module.css";
 
 interface Props extends Omit<HTMLAttributes<HTMLSpanElement>, "class"> {
   readonly class?: string | undefined;

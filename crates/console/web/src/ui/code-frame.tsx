@@ -1,6 +1,6 @@
 /// A piece of code or data that can be scrolled.
 
-import styles from "./code-frame.module.css";
+import * as styles from "./code-frame.module.css";
 
 export function CodeFrame({ text, label }: { readonly text: string; readonly label: string }) {
   return (

@@ -4,8 +4,8 @@ import { Check, Copy } from "lucide";
 import { useEffect, useState } from "preact/hooks";
 
 import { Button } from "./button.tsx";
-import styles from "./text.module.css";
-import { showToast } from "./toasts/toasts.ts";
+import * as styles from "./text.module.css";
+import { showToast } from "./toasts.ts";
 
 const SHOWN_MS = 1_600;
 
@@ -46,7 +46,7 @@ async function copy(text: string): Promise<boolean> {
 function copyBySelection(text: string): boolean {
   const area = document.createElement("textarea");
   area.value = text;
-  area.className = styles.hidden ?? "";
+  area.className = styles.hidden;
   // In a modal dialog everything outside of it is inert.
   (document.querySelector("dialog[open]") ?? document.body).append(area);
   area.select();

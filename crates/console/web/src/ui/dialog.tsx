@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
-import styles from "./dialog.module.css";
+import * as styles from "./dialog.module.css";
 
 interface Props {
   readonly title: string;

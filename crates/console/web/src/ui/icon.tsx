@@ -4,7 +4,7 @@ import type { IconNode } from "lucide";
 import { h } from "preact";
 
 import { classes } from "../lib/classes.ts";
-import styles from "./icon.module.css";
+import * as styles from "./icon.module.css";
 
 export function Icon({ of, class: name }: { readonly of: IconNode; readonly class?: string | undefined }) {
   return (

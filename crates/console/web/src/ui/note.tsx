@@ -3,11 +3,10 @@
 import { CircleAlert, TriangleAlert } from "lucide";
 import type { ComponentChildren } from "preact";
 
-import { classes } from "../lib/classes.ts";
 import { CodeFrame } from "./code-frame.tsx";
 import { Icon } from "./icon.tsx";
-import styles from "./note.module.css";
-import text from "./text.module.css";
+import * as styles from "./note.module.css";
+import * as text from "./text.module.css";
 
 interface NoteProps {
   readonly kind: "bad" | "warn";
@@ -19,7 +18,7 @@ interface NoteProps {
 
 export function Note({ kind, title, children, alert = false }: NoteProps) {
   return (
-    <div class={classes(styles.note, styles[kind])} role={alert ? "alert" : undefined}>
+    <div class={styles.note} data-kind={kind} role={alert ? "alert" : undefined}>
       <Icon of={kind === "bad" ? CircleAlert : TriangleAlert} />
       <div>
         {title && <strong>{title}</strong>}

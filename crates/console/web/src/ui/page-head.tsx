@@ -5,8 +5,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { productName } from "../lib/branding.ts";
 import { classes } from "../lib/classes.ts";
-import layout from "./layout.module.css";
-import styles from "./page-head.module.css";
+import * as layout from "./layout.module.css";
+import * as styles from "./page-head.module.css";
 
 /** The first page that opens leaves the focus where the browser puts it. */
 let isFirst = true;

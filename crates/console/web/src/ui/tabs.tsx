@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 
-import styles from "./tabs.module.css";
+import * as styles from "./tabs.module.css";
 
 export interface Tab {
   readonly key: string;

@@ -3,11 +3,11 @@
 import type { Worker } from "../../data/api/types.ts";
 import { payloads, session } from "../../data/state.ts";
 import { classes } from "../../lib/classes.ts";
-import layout from "../../ui/layout.module.css";
-import text from "../../ui/text.module.css";
+import * as layout from "../../ui/layout.module.css";
+import * as text from "../../ui/text.module.css";
 import { commands } from "./commands.ts";
 import { Command, TokenHint } from "./curl.tsx";
-import styles from "./curl-panel.module.css";
+import * as styles from "./curl-panel.module.css";
 
 export function CurlPanel({ worker }: { readonly worker: Worker }) {
   const { id, functions } = worker;

@@ -7,8 +7,8 @@ import { session } from "../../data/state.ts";
 import { classes } from "../../lib/classes.ts";
 import { CopyButton } from "../../ui/copy.tsx";
 import { Icon } from "../../ui/icon.tsx";
-import text from "../../ui/text.module.css";
-import styles from "./curl.module.css";
+import * as text from "../../ui/text.module.css";
+import * as styles from "./curl.module.css";
 
 /** A command that is always shown. */
 export function Command({ command, label }: { readonly command: string; readonly label: string }) {

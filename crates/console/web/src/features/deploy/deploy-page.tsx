@@ -1,6 +1,6 @@
 /// Deploy: a name, and code in an editor.
 
-import { useSignalEffect } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { Rocket } from "lucide";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
@@ -11,14 +11,14 @@ import { Button } from "../../ui/button.tsx";
 import { Chip } from "../../ui/chip.tsx";
 import type { CodeEditor } from "../../ui/editor/code.ts";
 import { EditorHost } from "../../ui/editors/editor-host.tsx";
-import form from "../../ui/form.module.css";
-import layout from "../../ui/layout.module.css";
+import * as form from "../../ui/form.module.css";
+import * as layout from "../../ui/layout.module.css";
 import { ErrorNote } from "../../ui/note.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
-import text from "../../ui/text.module.css";
+import * as text from "../../ui/text.module.css";
 import { commands } from "../curl/commands.ts";
 import { Curl } from "../curl/curl.tsx";
-import styles from "./deploy-page.module.css";
+import * as styles from "./deploy-page.module.css";
 import { DeployDraft } from "./draft.ts";
 import { examples } from "./examples.ts";
 
@@ -127,12 +127,16 @@ function CodeField({ draft, describedBy, onSubmit }: CodeFieldProps) {
   const editor = useRef<CodeEditor | null>(null);
   /** What the editor shows: it need not be compared with the draft, character by character, after each key. */
   const shown = useRef(draft.code.peek());
-  useSignalEffect(() => {
-    if (draft.code.value !== shown.current) {
-      editor.current?.setText(draft.code.value);
-    }
-  });
-  useSignalEffect(() => editor.current?.mark(draft.diagnostics.value));
+  useEffect(
+    () =>
+      effect(() => {
+        if (draft.code.value !== shown.current) {
+          editor.current?.setText(draft.code.value);
+        }
+      }),
+    [draft],
+  );
+  useEffect(() => effect(() => editor.current?.mark(draft.diagnostics.value)), [draft]);
   return (
     <EditorHost
       name="code"

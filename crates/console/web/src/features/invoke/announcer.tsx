@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { Invocation, Outcome } from "../../data/invocations/invocation.ts";
 import { count } from "../../lib/format.ts";
-import styles from "../../ui/text.module.css";
+import * as styles from "../../ui/text.module.css";
 
 const PAUSE_MS = 5_000;
 

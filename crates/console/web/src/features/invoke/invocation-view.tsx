@@ -11,11 +11,11 @@ import { classes } from "../../lib/classes.ts";
 import { count, duration } from "../../lib/format.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
-import layout from "../../ui/layout.module.css";
-import text from "../../ui/text.module.css";
+import * as layout from "../../ui/layout.module.css";
+import * as text from "../../ui/text.module.css";
 import { Announcer } from "./announcer.tsx";
 import { Dot } from "./dot.tsx";
-import styles from "./invocation-view.module.css";
+import * as styles from "./invocation-view.module.css";
 import { LogPane } from "./log-pane.tsx";
 import { OutcomeView } from "./outcome.tsx";
 
@@ -37,7 +37,7 @@ export function InvocationView({ invocation, worker }: { readonly invocation: In
         <span class={classes(text.faint, text.nowrap)}>{count(invocation.lineCount.value, "line")}</span>
         <span class={layout.spacer} />
         {isStreaming ? (
-          <Button small kind="dangerLine" icon={Square} onClick={() => invocation.stop()}>
+          <Button small kind="danger-line" icon={Square} onClick={() => invocation.stop()}>
             Stop
           </Button>
         ) : (

@@ -9,11 +9,12 @@ import { classes } from "../../lib/classes.ts";
 import { Button } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { EditorHost } from "../../ui/editors/editor-host.tsx";
-import form from "../../ui/form.module.css";
-import layout from "../../ui/layout.module.css";
+import * as form from "../../ui/form.module.css";
+import * as layout from "../../ui/layout.module.css";
+import * as viewer_ from "../../ui/log/viewer.module.css";
 import type { LogViewer } from "../../ui/log/viewer.ts";
-import texts from "../../ui/text.module.css";
-import styles from "./log-pane.module.css";
+import * as texts from "../../ui/text.module.css";
+import * as styles from "./log-pane.module.css";
 
 export function LogPane({ invocation }: { readonly invocation: Invocation }) {
   const [wrap, setWrap] = useState(localStore.get("wrap") !== "no");
@@ -68,7 +69,7 @@ export function LogPane({ invocation }: { readonly invocation: Invocation }) {
       <div class={styles.body}>
         <EditorHost
           name="log"
-          class={styles.editor}
+          class={classes(styles.editor, viewer_.log)}
           create={({ createLogViewer }, parent) => {
             viewer.current = createLogViewer({
               parent,

@@ -8,10 +8,10 @@ import { Chip } from "../../ui/chip.tsx";
 import { CodeFrame } from "../../ui/code-frame.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import { JsonView } from "../../ui/editors/json-view.tsx";
-import layout from "../../ui/layout.module.css";
+import * as layout from "../../ui/layout.module.css";
 import { ErrorNote, Note } from "../../ui/note.tsx";
-import text from "../../ui/text.module.css";
-import styles from "./outcome.module.css";
+import * as text from "../../ui/text.module.css";
+import * as styles from "./outcome.module.css";
 import { ReceiptView } from "./receipt.tsx";
 import { Stack } from "./stack.tsx";
 

@@ -1,10 +1,9 @@
 /// What an invocation took: a bar of its phases, processor time, memory.
 
 import type { Receipt, Timings } from "../../data/api/types.ts";
-import { classes } from "../../lib/classes.ts";
 import { bytes, duration } from "../../lib/format.ts";
-import text from "../../ui/text.module.css";
-import styles from "./receipt.module.css";
+import * as text from "../../ui/text.module.css";
+import * as styles from "./receipt.module.css";
 
 const PHASES: readonly (readonly [keyof Timings, string])[] = [
   ["queue", "Queue"],
@@ -23,14 +22,14 @@ export function ReceiptView({ receipt }: { readonly receipt: Receipt }) {
     <div class={styles.receipt}>
       <div class={styles.phases} aria-hidden="true">
         {PHASES.map(([key]) => (
-          <span key={key} class={classes(styles.phase, styles[key])} style={{ flexGrow: total > 0 ? timings[key] / total : 0 }} />
+          <span key={key} class={styles.phase} data-phase={key} style={{ flexGrow: total > 0 ? timings[key] / total : 0 }} />
         ))}
       </div>
       <dl class={styles.legend} aria-label="Phases">
         {PHASES.map(([key, title]) => (
           <div key={key}>
             <dt>
-              <span class={classes(styles.swatch, styles[key])} />
+              <span class={styles.swatch} data-phase={key} />
               {title}
             </dt>
             <dd>{duration(timings[key])}</dd>

@@ -1,7 +1,7 @@
 /// A stack trace whose places in the user's own code can be clicked.
 
 import { paths } from "../../data/browser/route.ts";
-import styles from "./stack.module.css";
+import * as styles from "./stack.module.css";
 
 /** The name that the platform gives to the deployed source, with line and column. */
 const PLACE = /worker\.ts:(\d+):(\d+)/;

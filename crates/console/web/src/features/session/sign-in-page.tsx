@@ -7,12 +7,12 @@ import { feed, session } from "../../data/state.ts";
 import { productName } from "../../lib/branding.ts";
 import { classes } from "../../lib/classes.ts";
 import { Button } from "../../ui/button.tsx";
-import form from "../../ui/form.module.css";
-import layout from "../../ui/layout.module.css";
+import * as form from "../../ui/form.module.css";
+import * as layout from "../../ui/layout.module.css";
 import { Note } from "../../ui/note.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
-import text from "../../ui/text.module.css";
-import styles from "./sign-in-page.module.css";
+import * as text from "../../ui/text.module.css";
+import * as styles from "./sign-in-page.module.css";
 
 export function SignInPage({ reason }: { readonly reason: string }) {
   const [secret, setSecret] = useState("");

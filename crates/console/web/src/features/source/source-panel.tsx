@@ -12,11 +12,11 @@ import { LinkButton } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy.tsx";
 import type { CodeEditor } from "../../ui/editor/code.ts";
 import { EditorHost, EditorPlace } from "../../ui/editors/editor-host.tsx";
-import layout from "../../ui/layout.module.css";
+import * as layout from "../../ui/layout.module.css";
 import { ErrorNote } from "../../ui/note.tsx";
 import { commands } from "../curl/commands.ts";
 import { Curl } from "../curl/curl.tsx";
-import styles from "./source-panel.module.css";
+import * as styles from "./source-panel.module.css";
 
 interface Props {
   readonly worker: Worker;

@@ -7,13 +7,13 @@ import { session, workers } from "../../data/state.ts";
 import { productName } from "../../lib/branding.ts";
 import { classes } from "../../lib/classes.ts";
 import { LinkButton } from "../../ui/button.tsx";
-import layout from "../../ui/layout.module.css";
+import * as layout from "../../ui/layout.module.css";
 import { PageHead } from "../../ui/page-head.tsx";
-import text from "../../ui/text.module.css";
+import * as text from "../../ui/text.module.css";
 import { commands } from "../curl/commands.ts";
 import { Command, TokenHint } from "../curl/curl.tsx";
 import { examples } from "../deploy/examples.ts";
-import styles from "./start-page.module.css";
+import * as styles from "./start-page.module.css";
 
 const FIRST = examples[0];
 

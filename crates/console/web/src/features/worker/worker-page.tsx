@@ -13,7 +13,7 @@ import { Button } from "../../ui/button.tsx";
 import { ErrorNote, Note } from "../../ui/note.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
 import { Tabs, tabId } from "../../ui/tabs.tsx";
-import text from "../../ui/text.module.css";
+import * as text from "../../ui/text.module.css";
 import { CurlPanel } from "../curl/curl-panel.tsx";
 import { InvokePanel } from "../invoke/invoke-panel.tsx";
 import { MissingPage } from "../missing/missing-page.tsx";
@@ -21,7 +21,7 @@ import { SourcePanel } from "../source/source-panel.tsx";
 import { DeleteDialog } from "../workers/delete-dialog.tsx";
 import { RedeployButton } from "../workers/redeploy.tsx";
 import { Expiry, StatusBadge } from "../workers/status.tsx";
-import styles from "./worker-page.module.css";
+import * as styles from "./worker-page.module.css";
 
 type WorkerRoute = Extract<Route, { page: "worker" }>;
 
@@ -79,7 +79,7 @@ function Found({ worker, route }: { readonly worker: Worker; readonly route: Wor
         actions={
           <>
             {status !== "creating" && <RedeployButton worker={worker} />}
-            <Button kind="dangerLine" icon={Trash2} onClick={() => setDeleting(true)}>
+            <Button kind="danger-line" icon={Trash2} onClick={() => setDeleting(true)}>
               Delete
             </Button>
           </>

@@ -4,7 +4,7 @@ import { asApiError } from "../../data/api/error.ts";
 import type { Worker } from "../../data/api/types.ts";
 import { api, now, workers } from "../../data/state.ts";
 import { count, daysLeft } from "../../lib/format.ts";
-import { showToast } from "../../ui/toasts/toasts.ts";
+import { showToast } from "../../ui/toasts.ts";
 
 /** Deploys the kept source again, under the same id. */
 export async function redeploy(worker: Worker): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { now } from "../../data/state.ts";
 import { ago, longTime } from "../../lib/format.ts";
-import text from "../../ui/text.module.css";
+import * as text from "../../ui/text.module.css";
 
 /** How long ago, and on a closer look exactly when. */
 export function Ago({ at }: { readonly at: string }) {

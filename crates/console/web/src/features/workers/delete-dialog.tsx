@@ -7,10 +7,10 @@ import type { Worker } from "../../data/api/types.ts";
 import { api, invocations, payloads, workers } from "../../data/state.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
-import form from "../../ui/form.module.css";
+import * as form from "../../ui/form.module.css";
 import { ErrorNote } from "../../ui/note.tsx";
-import text from "../../ui/text.module.css";
-import { showToast } from "../../ui/toasts/toasts.ts";
+import * as text from "../../ui/text.module.css";
+import { showToast } from "../../ui/toasts.ts";
 import { commands } from "../curl/commands.ts";
 import { Curl } from "../curl/curl.tsx";
 

@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 
 import type { Worker } from "../../data/api/types.ts";
 import { Button } from "../../ui/button.tsx";
-import text from "../../ui/text.module.css";
+import * as text from "../../ui/text.module.css";
 import { redeploy } from "./actions.ts";
 
 export function RedeployButton({ worker, small = false }: { readonly worker: Worker; readonly small?: boolean }) {

@@ -9,8 +9,8 @@ import { classes } from "../../lib/classes.ts";
 import { dayAndTime, longTime, until } from "../../lib/format.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Icon } from "../../ui/icon.tsx";
-import text from "../../ui/text.module.css";
-import styles from "./status.module.css";
+import * as text from "../../ui/text.module.css";
+import * as styles from "./status.module.css";
 
 const WORDS = { creating: "Creating", ready: "Ready", error: "Error", expired: "Expired" } as const;
 const KINDS = { creating: undefined, ready: "good", error: "bad", expired: undefined } as const;

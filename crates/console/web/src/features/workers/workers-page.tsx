@@ -11,12 +11,12 @@ import { classes } from "../../lib/classes.ts";
 import { count } from "../../lib/format.ts";
 import { Button, LinkButton } from "../../ui/button.tsx";
 import { Chip } from "../../ui/chip.tsx";
-import form from "../../ui/form.module.css";
+import * as form from "../../ui/form.module.css";
 import { Icon } from "../../ui/icon.tsx";
-import layout from "../../ui/layout.module.css";
+import * as layout from "../../ui/layout.module.css";
 import { ErrorNote } from "../../ui/note.tsx";
 import { PageHead } from "../../ui/page-head.tsx";
-import text from "../../ui/text.module.css";
+import * as text from "../../ui/text.module.css";
 import { commands } from "../curl/commands.ts";
 import { Curl } from "../curl/curl.tsx";
 import { StartPage } from "../start/start-page.tsx";
@@ -24,7 +24,7 @@ import { Ago } from "./ago.tsx";
 import { DeleteDialog } from "./delete-dialog.tsx";
 import { RedeployButton } from "./redeploy.tsx";
 import { Expiry, StatusBadge } from "./status.tsx";
-import styles from "./workers-page.module.css";
+import * as styles from "./workers-page.module.css";
 
 /** Rows that are drawn at first, and each time the reader comes to their end. */
 const STEP = 100;

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { classes } from "../../lib/classes.ts";
 import { Button } from "../button.tsx";
-import styles from "./editor-host.module.css";
+import * as styles from "./editor-host.module.css";
 import { type Editors, editors } from "./load.ts";
 
 interface Props {

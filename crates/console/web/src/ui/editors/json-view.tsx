@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import type { CodeEditor } from "../editor/code.ts";
 import { EditorHost } from "./editor-host.tsx";
-import styles from "./json-view.module.css";
+import * as styles from "./json-view.module.css";
 
 interface Props {
   readonly text: string;

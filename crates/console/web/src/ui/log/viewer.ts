@@ -18,7 +18,7 @@ import {
 import { classes } from "../../lib/classes.ts";
 import { type LogBuffer, type LogLine, timeOf } from "../../lib/log/buffer.ts";
 import { look } from "../editor/theme.ts";
-import styles from "./viewer.module.css";
+import * as styles from "./viewer.module.css";
 
 export interface LogViewer {
   setWrap(wrap: boolean): void;
@@ -79,7 +79,6 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
     state: EditorState.create({
       extensions: [
         look,
-        EditorView.editorAttributes.of({ class: styles.log ?? "" }),
         EditorState.readOnly.of(true),
         EditorView.editable.of(false),
         EditorView.contentAttributes.of({ "aria-label": options.label, "aria-readonly": "true", tabindex: "0" }),
@@ -249,8 +248,8 @@ function countMatches(query: SearchQuery, state: EditorState): number {
 
 /** Lines and stretches of them that look different, for the lines in sight. */
 function looks(lineAt: (number: number) => LogLine | undefined): Extension {
-  const stderr = Decoration.line({ class: styles.stderr ?? "", attributes: { "data-stream": "stderr" } });
-  const dropped = Decoration.line({ class: styles.dropped ?? "" });
+  const stderr = Decoration.line({ class: styles.stderr, attributes: { "data-stream": "stderr" } });
+  const dropped = Decoration.line({ class: styles.dropped });
   const build = (view: EditorView): DecorationSet => {
     const builder = new RangeSetBuilder<Decoration>();
     for (const { from, to } of view.visibleRanges) {
@@ -307,7 +306,7 @@ class TimeMarker extends GutterMarker {
 
 function timeGutter(lineAt: (number: number) => LogLine | undefined): Extension {
   return gutter({
-    class: styles.times ?? "",
+    class: styles.times,
     lineMarker: (view, block) => {
       const line = lineAt(view.state.doc.lineAt(block.from).number);
       return line ? new TimeMarker(timeOf(line), line.stream === "stderr") : null;
@@ -320,7 +319,7 @@ function timeGutter(lineAt: (number: number) => LogLine | undefined): Extension 
 
 /** The search whose matches are marked. */
 const showFound = StateEffect.define<SearchQuery>();
-const match = Decoration.mark({ class: styles.match ?? "" });
+const match = Decoration.mark({ class: styles.match });
 const current = Decoration.mark({ class: classes(styles.match, styles.current), attributes: { "data-match": "current" } });
 
 const foundQuery = StateField.define<SearchQuery | null>({

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { type Timers, timers } from "../../lib/timers.ts";
+import { type Timers, timers } from "../lib/timers.ts";
 
 export interface Toast {
   readonly id: number;
