@@ -5,5 +5,5 @@ import { test } from "node:test";
 import { GENERATED, generate } from "./api-types.ts";
 
 test("the types of the API are those of the server's OpenAPI document", async () => {
-  assert.equal(await readFile(GENERATED, "utf8"), await generate(), "run `npm run types` in crates/console/web");
+  assert.equal(await readFile(GENERATED, "utf8"), await generate(), "run `./just console-types`");
 });

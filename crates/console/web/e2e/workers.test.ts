@@ -199,6 +199,24 @@ test("the vendor's name, logo and colour are everywhere", async (t) => {
   assert.equal(color, "rgb(139, 30, 107)");
 });
 
+test("a page that cannot be drawn says so, and the rest of the console goes on", async (t) => {
+  const server = await serve(t);
+  const id = await server.deploy("healthy", CODE);
+  const worker = await (await fetch(`${server.url}/api/workers/${id}`)).json();
+  const page = await open(t, "about:blank", { mayFail: true });
+  await page.route("**/api/workers", (route) => route.fulfill({ json: [{ ...worker, functions: null }] }));
+  await page.goto(server.url);
+  await page.getByRole("heading", { name: "This page does not work" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Your workers are not affected" }).waitFor();
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Deploy" }).click();
+  await page.getByRole("heading", { name: "Deploy a worker" }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { name: "This page does not work" }).waitFor();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Reload" }).click();
+  await page.locator(`[data-worker="${id}"]`).waitFor();
+});
+
 test("of five thousand workers those in sight are drawn, and every one is found", async (t) => {
   const server = await serve(t);
   const id = await server.deploy("one", CODE);

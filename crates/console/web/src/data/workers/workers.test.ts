@@ -151,7 +151,7 @@ test("a cleared list is as before the first answer", async () => {
   assert.deepEqual([workers.all.value, workers.isComplete.value], [null, false]);
 });
 
-test("each change is told", async () => {
+test("each change is reported", async () => {
   let told = 0;
   const workers = new Workers(() => {
     told += 1;
