@@ -136,7 +136,15 @@ function CodeField({ draft, describedBy, onSubmit }: CodeFieldProps) {
       }),
     [draft],
   );
-  useEffect(() => effect(() => editor.current?.mark(draft.diagnostics.value)), [draft]);
+  useEffect(
+    () =>
+      effect(() => {
+        // Read first: what is not read when there is no editor yet would not be followed.
+        const mistakes = draft.diagnostics.value;
+        editor.current?.mark(mistakes);
+      }),
+    [draft],
+  );
   return (
     <EditorHost
       name="code"
