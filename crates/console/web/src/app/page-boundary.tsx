@@ -39,16 +39,18 @@ export class PageBoundary extends Component<Props, State> {
 
 function BrokenPage() {
   return (
-    <div class={layout.stack}>
+    <>
       <PageHead title="This page does not work" />
-      <Note kind="bad" alert>
-        The console made a mistake while it was drawing this page. Your workers are not affected.
-      </Note>
-      <div class={layout.row}>
-        <Button icon={RotateCw} onClick={() => location.reload()}>
-          Reload
-        </Button>
+      <div class={layout.stack}>
+        <Note kind="bad" alert>
+          The console made a mistake while it was drawing this page. Your workers are not affected.
+        </Note>
+        <div class={layout.row}>
+          <Button icon={RotateCw} onClick={() => location.reload()}>
+            Reload
+          </Button>
+        </div>
       </div>
-    </div>
+    </>
   );
 }
