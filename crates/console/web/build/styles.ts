@@ -1,5 +1,5 @@
-import { globSync, readFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import type { Plugin } from "vite";
 
 const MODULE = /\.module\.css$/;
@@ -25,12 +25,20 @@ function longName(name: string, path: string): string {
   return `${basename(path, ".module.css")}-${name}`;
 }
 
+/** The paths of all CSS modules. */
+function modules(): string[] {
+  const sources = resolve("src");
+  const files = readdirSync(sources, { recursive: true, encoding: "utf8" });
+  return files
+    .filter((file) => MODULE.test(file))
+    .map((file) => join(sources, file))
+    .sort();
+}
+
 /** Names as short as can be: numbers in the order of the files, so that each build of the same sources gives the same. */
 function shortNames(): (name: string, path: string) => string {
   const numbers = new Map<string, number>();
-  for (const path of globSync("src/**/*.module.css")
-    .map((file) => resolve(file))
-    .sort()) {
+  for (const path of modules()) {
     for (const [, name, animation] of readFileSync(path, "utf8").matchAll(NAMES)) {
       const key = `${path} ${name ?? animation}`;
       if ((name ?? animation) && !numbers.has(key)) {

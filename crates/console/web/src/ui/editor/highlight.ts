@@ -15,7 +15,7 @@ export const lineHighlight = StateField.define<DecorationSet>({
         return effect.value === null ? Decoration.none : Decoration.set(pointed.range(effect.value));
       }
     }
-    // Whoever edits the code has seen it.
+    // A change of the code means that the line was seen.
     return transaction.docChanged ? Decoration.none : value;
   },
   provide: (field) => EditorView.decorations.from(field),

@@ -25,7 +25,7 @@ export interface LogViewer {
   setTimes(shown: boolean): void;
   /** Whether the newest line is kept in sight. */
   setFollow(follow: boolean): void;
-  /** Marks what is found, and goes to the first after the cursor. Answers with how often it occurs. */
+  /** Marks what is found, and goes to the first after the cursor. Returns how often it occurs. */
   search(text: string): number;
   findNext(): void;
   findPrevious(): void;
