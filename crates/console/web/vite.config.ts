@@ -16,6 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // Our policy forbids the inline script of the polyfill, and these browsers do not need it.
     modulePreload: { polyfill: false },
+    // One stylesheet, which the page loads: build/preload.ts needs it so.
     cssCodeSplit: false,
     license: { fileName: "licenses.md" },
     reportCompressedSize: false,
