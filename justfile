@@ -80,6 +80,11 @@ bench-vercel *args: build
 bench-console: build setup-test
     @WORKERSD='{{ target }}/release/workersd' "$WORKERS_NODE" crates/console/web/e2e/measure.ts
 
+# Writes the console's types of the HTTP API anew, from the snapshot of the OpenAPI document.
+[group('check')]
+console-types: setup
+    @"$WORKERS_NODE" crates/console/web/checks/api-types.ts
+
 # Takes the pictures of docs/console.md.
 [group('check')]
 console-pictures: build setup-test

@@ -43,7 +43,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.locator(`[data-worker="${id}"]`).waitFor();
       await check(page, "workers");
       await page.goto(`${server.url}/#/deploy`);
-      await page.locator(".code-editor .cm-content").waitFor();
+      await page.locator("[data-editor=code] .cm-content").waitFor();
       await check(page, "deploy");
       await page.goto(workerPage(server, id));
       await invokeButton(page).click();
@@ -54,7 +54,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await outcome(page, "error").waitFor();
       await check(page, "an error");
       await page.goto(`${workerPage(server, id)}/source`);
-      await page.locator(".code-editor .cm-content").waitFor();
+      await page.locator("[data-editor=code] .cm-content").waitFor();
       await check(page, "the source");
       await page.goto(`${workerPage(server, id)}/api`);
       await page.getByRole("heading", { name: "Look after it" }).waitFor();
@@ -71,7 +71,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 test("deploy and invoke by keyboard alone", async (t) => {
   const server = await serve(t);
   const page = await open(t, `${server.url}/#/deploy`);
-  await page.locator(".code-editor .cm-content").waitFor();
+  await page.locator("[data-editor=code] .cm-content").waitFor();
   await page.getByLabel("Name").focus();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Tab");

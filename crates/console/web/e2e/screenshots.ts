@@ -80,7 +80,7 @@ await main(async (ending) => {
       await shot(page, "workers");
 
       page = await at(`${server.url}/#/deploy`);
-      await page.locator(".code-editor .cm-content").waitFor();
+      await page.locator("[data-editor=code] .cm-content").waitFor();
       await page.getByLabel("Start from an example").selectOption("orders");
       await shot(page, "deploy");
       await typeCode(page, "export async function greet({ name }) {\n  console.log(`hello ${name}`;\n  return name;\n}\n");

@@ -113,10 +113,10 @@ test("a syntax error marks its line and shows the code frame", async (t) => {
   const server = await serve(t);
   const page = await open(t, `${server.url}/#/deploy`);
   await typeCode(page, "export function f() {\n  return 1 +;\n}");
-  await page.locator(".exports .chip").filter({ hasText: /^f$/ }).waitFor();
+  await page.locator("[data-export]").filter({ hasText: /^f$/ }).waitFor();
   await page.getByRole("button", { name: "Deploy", exact: true }).click();
   await page.getByRole("alert").filter({ hasText: "Unexpected token (line 2, column 13)" }).waitFor();
-  assert.match((await page.locator(".code-frame").textContent()) ?? "", /> 2 \| {3}return 1 \+;/);
+  assert.match((await page.getByRole("region", { name: /^Code around line/ }).textContent()) ?? "", /> 2 \| {3}return 1 \+;/);
   assert.match((await page.locator(".cm-pointed").textContent()) ?? "", /return 1 \+;/);
   await page.locator(".cm-lint-marker-error").waitFor();
   // Mended, it deploys, and the name was kept.
@@ -197,6 +197,24 @@ test("the vendor's name, logo and colour are everywhere", async (t) => {
     .getByRole("link", { name: "Deploy your first worker" })
     .evaluate((link) => getComputedStyle(link).backgroundColor);
   assert.equal(color, "rgb(139, 30, 107)");
+});
+
+test("a page that cannot be drawn says so, and the rest of the console goes on", async (t) => {
+  const server = await serve(t);
+  const id = await server.deploy("healthy", CODE);
+  const worker = await (await fetch(`${server.url}/api/workers/${id}`)).json();
+  const page = await open(t, "about:blank", { mayFail: true });
+  await page.route("**/api/workers", (route) => route.fulfill({ json: [{ ...worker, functions: null }] }));
+  await page.goto(server.url);
+  await page.getByRole("heading", { name: "This page does not work" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Your workers are not affected" }).waitFor();
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Deploy" }).click();
+  await page.getByRole("heading", { name: "Deploy a worker" }).waitFor();
+  await page.goBack();
+  await page.getByRole("heading", { name: "This page does not work" }).waitFor();
+  await page.unrouteAll();
+  await page.getByRole("button", { name: "Reload" }).click();
+  await page.locator(`[data-worker="${id}"]`).waitFor();
 });
 
 test("of five thousand workers those in sight are drawn, and every one is found", async (t) => {

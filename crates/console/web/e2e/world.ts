@@ -168,6 +168,6 @@ export async function typeCode(page: Page, code: string): Promise<void> {
 }
 
 export const invokeButton = (page: Page) => page.getByRole("button", { name: "Invoke", exact: true });
-export const logLines = (page: Page) => page.locator(".log-editor .cm-line");
+export const logLines = (page: Page) => page.locator("[data-editor=log] .cm-line");
 export const outcome = (page: Page, kind: string) => page.locator(`[data-outcome=${kind}]`);
 export const streaming = (page: Page) => page.locator("[data-streaming]");

@@ -1,12 +1,14 @@
-/// The console of the platform. `app.tsx` has its frame, `pages/` what is in it, `state/` what it knows, `api/` whom it asks.
+/// The console of the platform. `app/` has its frame, `features/` what one can do in it, `ui/` the pieces that those are made of, `data/`
+/// what it knows and whom it asks, `lib/` what needs none of these. Imports go in that order, down only: `checks/imports.test.ts`.
 
-import "./styles/index.css";
+import "./styles/tokens.css";
+import "./styles/base.css";
 
 import { render } from "preact";
 
-import { App } from "./app.tsx";
-import { applyAccent } from "./branding/branding.ts";
-import { loadEditors } from "./editor/load.ts";
+import { App } from "./app/app.tsx";
+import { applyAccent } from "./lib/branding.ts";
+import { editors } from "./ui/editors/load.ts";
 
 applyAccent();
 const root = document.getElementById("app");
@@ -14,4 +16,4 @@ if (root) {
   render(<App />, root);
 }
 // The editors are wanted on most pages; they come when the first page is there.
-requestIdleCallback?.(loadEditors, { timeout: 3_000 });
+requestIdleCallback?.(() => editors.load(), { timeout: 3_000 });
