@@ -18,7 +18,7 @@ use workers_domain::{
 use workers_protocol::{self as protocol, Decoder, MAX_INLINE_PAYLOAD, OutputStream, Payload, Piece};
 
 use super::Inner;
-use super::admission::AdmittedPlace;
+use super::admission::InvocationPermit;
 use super::claims::{ClaimedMoment, ClaimedTime};
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed, Reported};
@@ -60,7 +60,7 @@ pub(super) struct Call {
     pub(super) warning: Option<ValueWarning>,
     /// The limits that apply to this invocation.
     pub(super) limits: EffectiveLimits,
-    /// How long it waited for its place.
+    /// How long it waited for its permit.
     pub(super) queue: Duration,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Runner {
     outlet: Outlet,
     /// Where to send the room that the outcome takes until it is read.
     room: oneshot::Sender<UnreadRoom>,
-    place: AdmittedPlace,
+    permit: InvocationPermit,
     sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
     began_at: DateTime<Utc>,
@@ -114,12 +114,12 @@ impl Runner {
         call: Call,
         sender: mpsc::Sender<InvocationEvent>,
         room: oneshot::Sender<UnreadRoom>,
-        place: AdmittedPlace,
+        permit: InvocationPermit,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
         let outlet = Outlet { sender, waiting: VecDeque::new(), sequence: 0, log_bytes: 0, held: Some(Vec::new()) };
         let began_at = inner.shared.clock.now();
-        Self { inner, call, outlet, room, place, sandbox: None, began: Instant::now(), began_at, timings }
+        Self { inner, call, outlet, room, permit, sandbox: None, began: Instant::now(), began_at, timings }
     }
 
     /// Runs the invocation to its end, whatever happens.
@@ -133,7 +133,7 @@ impl Runner {
                 Ok((failed(FailureCode::SandboxFailed, "The server is shutting down."), Some(UnreadRoom::default())))
             }
         };
-        let Self { inner, call, mut outlet, room, place, sandbox, timings, .. } = self;
+        let Self { inner, call, mut outlet, room, permit, sandbox, timings, .. } = self;
         outlet.release();
         let Ok((Ended { outcome, usage }, granted)) = ended else {
             // Dropping the sandbox stops it in the background.
@@ -149,18 +149,18 @@ impl Runner {
             None => outlet.waiting.clear(),
         }
         outlet.push(InvocationEventKind::Finished(Box::new(report)));
-        // The caller does not have to wait until the sandbox is removed, but the next invocation in this place does.
+        // The caller does not have to wait until the sandbox is removed, but the next invocation that gets this permit does.
         let cleared = async {
             if let Some(sandbox) = &sandbox {
                 stop(&**sandbox, &inner.shared.health).await;
             }
-            drop(place);
+            drop(permit);
         };
         tokio::join!(cleared, outlet.drain());
     }
 
     /// Runs the invocation, and takes the room that its outcome and its log need until they are read. The invocation
-    /// keeps its place while it waits for room, so that no further outcomes queue up. Without room, the result is
+    /// keeps its permit while it waits for room, so that no further outcomes queue up. Without room, the result is
     /// discarded.
     async fn execute_and_find_room(&mut self) -> (Ended, Option<UnreadRoom>) {
         let ended = self.execute().await;
