@@ -37,7 +37,7 @@ pub enum DeployError {
     /// fail too.
     #[error("the code costs too much to compile: {0}")]
     TooExpensive(#[source] TooExpensive),
-    /// All compiler places and all seats in the queue are taken, or the wait was too long.
+    /// All permits of the compiler are taken and its queue is full, or the wait was too long.
     #[error("the platform is busy compiling")]
     Busy {
         /// When to try again.
@@ -177,7 +177,7 @@ pub enum InvokeError {
         /// The maximum length.
         limit: usize,
     },
-    /// All places and all seats in the queue are taken, or the wait was too long.
+    /// All permits are taken and the queue is full, or the wait was too long.
     #[error("the platform is busy")]
     Busy {
         /// When to try again.

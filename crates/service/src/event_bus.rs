@@ -9,7 +9,7 @@ use workers_domain::TenantId;
 use workers_domain::access::TenantScope;
 use workers_domain::ports::{EventBus, WorkerChange, WorkerEvents};
 
-/// Number of changes that are buffered for a slow listener. It is larger than the number of marks that are stored in
+/// Number of changes that are buffered for a slow listener. It is larger than the number of invocations that are stored in
 /// one write, so that a burst of them does not make a listener fall behind.
 const BACKLOG: usize = 2048;
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use workers_service::{CompileFailure, Compiler, CompilerPlaces, WorkerScript};
+use workers_service::{CompileFailure, CompileLimiter, Compiler, WorkerScript};
 
 use self::idle::IdleProcesses;
 use self::nursery::Nursery;
@@ -70,10 +70,10 @@ impl ProcessCompiler {
         if options.program == CompilerProgram::CurrentExe && !hook_was_called() {
             return Err(StartError::HookNotCalled);
         }
-        let places = CompilerPlaces::new(options.processes, options.queue_timeout);
+        let limiter = CompileLimiter::new(options.processes, options.queue_timeout);
         let nursery = Nursery::open(&options).map_err(StartError::Process)?;
         let (idle, trouble) = (IdleProcesses::default(), Trouble::default());
-        let pool = Arc::new(Pool { options, places, idle, nursery, trouble, runtime: Handle::current() });
+        let pool = Arc::new(Pool { options, limiter, idle, nursery, trouble, runtime: Handle::current() });
         let first = pool.start_process(Instant::now() + START_PATIENCE).await.map_err(StartError::Process)?;
         pool.put_by(first);
         Ok(Self { pool })
@@ -83,7 +83,7 @@ impl ProcessCompiler {
 #[async_trait]
 impl Compiler for ProcessCompiler {
     async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure> {
-        let place = self.pool.places.enter().await?;
+        let place = self.pool.limiter.acquire().await?;
         // Dropped together with this future, wherever that happens.
         let mut seat = Seat::new(Arc::clone(&self.pool), place);
         let CompilerOptions { processor_time, deadline, .. } = self.pool.options;
@@ -95,7 +95,7 @@ impl Compiler for ProcessCompiler {
         for (process, defect) in self.pool.idle.take_defective() {
             process.discard(defect);
         }
-        let Some(place) = self.pool.places.try_enter() else {
+        let Some(place) = self.pool.limiter.try_acquire() else {
             // All processes are busy; the last one that ended determines the result.
             return self.pool.trouble.last_failure().map_or(Ok(()), |cause| Err(CompileFailure::Unavailable(cause)));
         };

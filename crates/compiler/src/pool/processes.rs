@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
-use workers_service::CompilerPlaces;
+use workers_service::CompileLimiter;
 
 use super::idle::{IDLE_TIME, IdleProcesses};
 use super::nursery::Nursery;
@@ -24,7 +24,7 @@ pub(super) const STILLNESS: Duration = Duration::from_secs(2);
 /// The processes of a compiler, and what is needed to start them.
 pub(super) struct Pool {
     pub(super) options: CompilerOptions,
-    pub(super) places: CompilerPlaces,
+    pub(super) limiter: CompileLimiter,
     pub(super) idle: IdleProcesses,
     pub(super) nursery: Nursery,
     pub(super) trouble: Trouble,

@@ -36,4 +36,4 @@ pub use sandbox_provider::{
 pub use schema_admin::{ExistingWorkers, RemovedWorker, SchemaAdmin, SetupOutcome};
 pub use store::{Store, Transaction};
 pub use stored_changes::{StoredChange, StoredChanges};
-pub use worker_repository::{InvocationMark, Update, WorkerRepository};
+pub use worker_repository::{LastInvocation, Update, WorkerRepository};

@@ -15,7 +15,7 @@ use super::{ApiError, ErrorCode};
 
 /// The retry time for errors that happen because a component is unavailable.
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
-/// The retry time for responses that found no room. A response that is being read frees its room sooner; one that is
+/// The retry time for responses that found no memory. A response that is being read releases its memory sooner; one that is
 /// not read is dropped after a while.
 const RETRY_WHEN_UNREAD: Duration = Duration::from_secs(5);
 /// Maximum length of a client's own text that is quoted in a message, in characters.
@@ -228,12 +228,12 @@ impl From<InvokeError> for ApiError {
     }
 }
 
-/// Creates the error for a request that finds no place.
+/// Creates the error for a request that finds no permit.
 fn busy(retry_after: Duration) -> ApiError {
     ApiError::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
 }
 
-/// Creates the error for a response that finds no room, because too many others have not been read.
+/// Creates the error for a response that finds no memory, because too many others have not been read.
 pub(crate) fn too_much_unread() -> ApiError {
     let message = "too many answers wait for clients that do not read them; try again later";
     ApiError::new(ErrorCode::Busy, message).retry_after(RETRY_WHEN_UNREAD)

@@ -9,7 +9,7 @@ use tracing::Span;
 use tracing::field::Empty;
 use workers_domain::WorkerId;
 use workers_domain::access::RequestId;
-use workers_service::Telling;
+use workers_service::LogDecision;
 use workers_web::{RequestMetrics, Wording, fit};
 
 use crate::Api;
@@ -95,9 +95,9 @@ fn log_failure(api: &Api, error: &ApiError) {
     let is_unexpected = status == StatusCode::INTERNAL_SERVER_ERROR;
     let kind = if is_unexpected { cause.unwrap_or(code) } else { code };
     let (failures, what) = match api.platform.failed(kind) {
-        Telling::First => (None, "request failed"),
-        Telling::Count(failures) => (Some(failures), "requests failed; the last of them"),
-        Telling::Nothing => return,
+        LogDecision::First => (None, "request failed"),
+        LogDecision::Count(failures) => (Some(failures), "requests failed; the last of them"),
+        LogDecision::Suppress => return,
     };
     if is_unexpected && failures.is_none() {
         tracing::error!(worker.id = worker_id, error.code = code, error.cause = cause, advice, "{what}: {error}");

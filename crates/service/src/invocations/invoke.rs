@@ -55,16 +55,16 @@ impl InvocationService {
         let arrived = Instant::now();
         let permit = self.inner.admission.enter(context.tenant(), id, limits_of_queue(&limits)).await?;
         let now = shared.clock.now();
-        self.inner.last_invoked.mark(&worker, now);
+        self.inner.last_invocations.record(&worker, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
-        let (granted, room) = oneshot::channel();
+        let (unread_sender, unread_permit) = oneshot::channel();
         let id = InvocationId::generate(now);
         tracing::Span::current().record("invocation.id", tracing::field::display(id));
         let call =
             Call { id, worker, function: function.to_owned(), payload, warning, limits, queue: arrived.elapsed() };
-        let runner = Runner::new(Arc::clone(&self.inner), call, sender, granted, permit);
+        let runner = Runner::new(Arc::clone(&self.inner), call, sender, unread_sender, permit);
         self.inner.running.spawn_on(runner.run().in_current_span(), &shared.runtime);
-        Ok(Invocation { id, events, room })
+        Ok(Invocation { id, events, unread_permit })
     }
 }
 

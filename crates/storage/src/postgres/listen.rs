@@ -21,7 +21,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 use workers_domain::SnapshotId;
-use workers_domain::ports::{InvocationMark, StoredChange, StoredChanges};
+use workers_domain::ports::{LastInvocation, StoredChange, StoredChanges};
 
 use super::channel::RustlsConnector;
 use super::connect::CONNECT_TIMEOUT;
@@ -207,8 +207,8 @@ fn read_payload(payload: &str) -> StoredChange {
         let (tenant, rest) = rest.split_at_checked(ID)?;
         let tenant = tenant.parse::<Uuid>().ok()?.into();
         if kind == "I" {
-            let marks = rest.split_terminator(',').map(read_mark).collect::<Option<_>>()?;
-            return Some(StoredChange::Invoked { tenant, marks });
+            let invocations = rest.split_terminator(',').map(read_invocation).collect::<Option<_>>()?;
+            return Some(StoredChange::Invoked { tenant, invocations });
         }
         let (id, snapshot) = rest.split_at_checked(ID)?;
         let id = id.parse().ok()?;
@@ -226,9 +226,9 @@ fn read_payload(payload: &str) -> StoredChange {
     change.unwrap_or(StoredChange::Missed)
 }
 
-fn read_mark(text: &str) -> Option<InvocationMark> {
+fn read_invocation(text: &str) -> Option<LastInvocation> {
     let (at, id) = text.split_once('@')?;
-    Some(InvocationMark { worker_id: id.parse().ok()?, at: DateTime::from_timestamp_micros(at.parse().ok()?)? })
+    Some(LastInvocation { worker_id: id.parse().ok()?, at: DateTime::from_timestamp_micros(at.parse().ok()?)? })
 }
 
 #[cfg(test)]
@@ -242,15 +242,15 @@ mod tests {
         let tenant = Uuid::from_u128(7).into();
         let unneeded = Some(SnapshotId::new("snap_1"));
         let at = DateTime::from_timestamp_micros(1_763_890_000_000_001).unwrap();
-        let (mark, at_text) = (InvocationMark { worker_id: id, at }, "1763890000000001");
+        let (invocation, at_text) = (LastInvocation { worker_id: id, at }, "1763890000000001");
         for (payload, expected) in [
             (format!("C{tenant}{text}"), StoredChange::Changed { tenant, id, unneeded: None }),
             (format!("C{tenant}{text}snap_1"), StoredChange::Changed { tenant, id, unneeded: unneeded.clone() }),
             (format!("D{tenant}{text}snap_1"), StoredChange::Removed { tenant, id, unneeded }),
-            (format!("I{tenant}{at_text}@{text},"), StoredChange::Invoked { tenant, marks: vec![mark] }),
+            (format!("I{tenant}{at_text}@{text},"), StoredChange::Invoked { tenant, invocations: vec![invocation] }),
             (
                 format!("I{tenant}{at_text}@{text},{at_text}@{text},"),
-                StoredChange::Invoked { tenant, marks: vec![mark; 2] },
+                StoredChange::Invoked { tenant, invocations: vec![invocation; 2] },
             ),
         ] {
             assert_eq!(read_payload(&payload), expected, "{payload}");
@@ -265,8 +265,8 @@ mod tests {
         {
             assert_eq!(read_payload(payload), StoredChange::Missed, "{payload}");
         }
-        for marks in ["1@x,", "zwei@0193579b-0000-7000-8000-000000000001,"] {
-            assert_eq!(read_payload(&format!("I{id}{marks}")), StoredChange::Missed, "{marks}");
+        for invocations in ["1@x,", "zwei@0193579b-0000-7000-8000-000000000001,"] {
+            assert_eq!(read_payload(&format!("I{id}{invocations}")), StoredChange::Missed, "{invocations}");
         }
         for earlier in [format!("c{id}"), format!("d{id}snap_1"), format!("i1763890000000001@{id},")] {
             assert_eq!(read_payload(&earlier), StoredChange::Missed, "{earlier}");

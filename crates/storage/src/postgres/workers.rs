@@ -11,7 +11,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use tracing::instrument;
 use workers_domain::access::TenantScope;
-use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::ports::{LastInvocation, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
 use super::place::{Key, ListedRow};
@@ -25,21 +25,21 @@ use crate::sql_types::{Id, IdValue};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
 /// Stores the times of invocations and sends notifications about them. Rows are locked in the order of their ids, so
-/// that two processes cannot deadlock. A notification concerns one tenant, and holds 8,000 bytes: a hundred marks.
+/// that two processes cannot deadlock. A notification concerns one tenant, and holds 8,000 bytes: a hundred invocations.
 const RECORD_INVOCATIONS: &str = "\
     WITH newer AS ( \
-        SELECT worker.id, mark.at \
-        FROM workers AS worker JOIN unnest($1, $2) AS mark (id, at) ON mark.id = worker.id \
-        WHERE worker.last_invoked_at IS NULL OR worker.last_invoked_at < mark.at \
+        SELECT worker.id, invocation.at \
+        FROM workers AS worker JOIN unnest($1, $2) AS invocation (id, at) ON invocation.id = worker.id \
+        WHERE worker.last_invoked_at IS NULL OR worker.last_invoked_at < invocation.at \
         ORDER BY worker.id FOR UPDATE OF worker \
     ), stored AS ( \
         UPDATE workers SET last_invoked_at = newer.at FROM newer WHERE workers.id = newer.id \
-        RETURNING workers.tenant_id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS mark \
+        RETURNING workers.tenant_id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS entry \
     ), told AS ( \
-        SELECT tenant_id, string_agg(mark, '') AS marks \
+        SELECT tenant_id, string_agg(entry, '') AS entries \
         FROM (SELECT *, (row_number() OVER (PARTITION BY tenant_id) - 1) / 100 AS part FROM stored) AS parts \
         GROUP BY tenant_id, part \
-    ) SELECT pg_notify('workers_changes', 'I' || tenant_id || marks) FROM told";
+    ) SELECT pg_notify('workers_changes', 'I' || tenant_id || entries) FROM told";
 
 /// The repository of workers in a session.
 pub(super) struct PgWorkers {
@@ -124,13 +124,13 @@ impl WorkerRepository for PgWorkers {
         Ok(without(among, used))
     }
 
-    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]
-    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
-        // One mark per worker: if there were several, the statement would use an arbitrary one.
+    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(invocations = invocations.len()))]
+    async fn record_invocations(&self, invocations: &[LastInvocation]) -> Result<(), RepositoryError> {
+        // One time per worker: if there were several, the statement would use an arbitrary one.
         let mut latest = BTreeMap::new();
-        for mark in marks {
-            let at = column_time(mark.at);
-            let known = latest.entry(mark.worker_id.as_uuid()).or_insert(at);
+        for invocation in invocations {
+            let at = column_time(invocation.at);
+            let known = latest.entry(invocation.worker_id.as_uuid()).or_insert(at);
             *known = at.max(*known);
         }
         if latest.is_empty() {

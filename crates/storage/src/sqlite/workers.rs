@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 use tracing::instrument;
 use workers_domain::access::TenantScope;
-use workers_domain::ports::{InvocationMark, ListPlace, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::ports::{LastInvocation, ListPlace, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, TenantId, Worker, WorkerId};
 
 use super::place::{Key, ListedRow};
@@ -108,17 +108,17 @@ impl WorkerRepository for SqliteWorkers {
         Ok(without(among, self.session.read("search for unused snapshots", find).await?))
     }
 
-    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]
-    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
-        if marks.is_empty() {
+    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(invocations = invocations.len()))]
+    async fn record_invocations(&self, invocations: &[LastInvocation]) -> Result<(), RepositoryError> {
+        if invocations.is_empty() {
             return Ok(());
         }
-        let marks = marks.to_vec();
+        let invocations = invocations.to_vec();
         let record = move |connection: &mut SqliteConnection| {
             together(connection, |connection| {
-                for mark in marks {
-                    let at = column_time(mark.at);
-                    diesel::update(not_invoked_since(mark.worker_id.into(), at))
+                for invocation in invocations {
+                    let at = column_time(invocation.at);
+                    diesel::update(not_invoked_since(invocation.worker_id.into(), at))
                         .set(workers::last_invoked_at.eq(at))
                         .execute(connection)?;
                 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use workers_domain::access::TenantScope;
-use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::ports::{LastInvocation, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
 use super::pending::{Pending, rolled_back};
@@ -146,11 +146,11 @@ impl WorkerRepository for FakeWorkers {
         Ok(among.iter().filter(|id| !used.contains(id)).cloned().collect())
     }
 
-    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
+    async fn record_invocations(&self, invocations: &[LastInvocation]) -> Result<(), RepositoryError> {
         self.write("record of invocations", |workers| {
-            for mark in marks {
-                if let Some(stored) = workers.get_mut(&mark.worker_id) {
-                    let at = mark.at.trunc_subsecs(6);
+            for invocation in invocations {
+                if let Some(stored) = workers.get_mut(&invocation.worker_id) {
+                    let at = invocation.at.trunc_subsecs(6);
                     stored.worker.last_invoked_at = stored.worker.last_invoked_at.max(Some(at));
                 }
             }

@@ -1,4 +1,4 @@
-//! Limits the memory of responses that clients have not read yet: for all clients together, and per worker.
+//! A memory budget for responses that clients have not read yet: for all clients together, and per worker.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use workers_domain::WorkerId;
 
-use crate::freed::{Freed, InUse};
+use crate::freed_memory::{FreedMemory, MemoryInUse};
 
 /// The unit of counting, in bytes.
 const BLOCK: usize = 1024;
@@ -16,7 +16,7 @@ const BLOCK: usize = 1024;
 /// connections limits their memory.
 const FREE_BYTES: usize = 16 * 1024;
 
-/// Maximum share of one account in the whole room, in percent. It is more than half, so that two responses longer than
+/// Maximum share of one account in the whole budget, in percent. It is more than half, so that two responses longer than
 /// the share never exist at the same time.
 const SHARE_PERCENT: u32 = 75;
 
@@ -26,16 +26,16 @@ const FEW_ACCOUNTS: usize = 32;
 /// The owner of responses: a worker, or `None` for responses that are not from an invocation.
 type Account = Option<WorkerId>;
 
-/// The room for responses that clients have not read yet. The responses of one worker take at most three quarters of
+/// The memory budget of responses that clients have not read yet. The responses of one worker take at most three quarters of
 /// it, and so do all responses that are not from a worker.
 #[derive(Debug)]
-pub struct Unread {
-    room: Arc<Semaphore>,
+pub struct UnreadBudget {
+    permits: Arc<Semaphore>,
     blocks: u32,
     /// Maximum that one account may hold.
     share: u32,
     accounts: Mutex<Accounts>,
-    freed: Freed,
+    freed_memory: FreedMemory,
 }
 
 /// The remaining shares of the accounts. Accounts that hold nothing and wait for nothing have no entry, or a dead one.
@@ -46,59 +46,65 @@ struct Accounts {
     most: usize,
 }
 
-/// The room that one response takes. Dropping it frees the room.
+/// A permit for the memory that one response takes. Dropping it releases the memory.
 #[derive(Debug, Default)]
-pub struct UnreadRoom {
-    _taken: Option<([OwnedSemaphorePermit; 2], InUse)>,
+pub struct UnreadPermit {
+    _taken: Option<([OwnedSemaphorePermit; 2], MemoryInUse)>,
 }
 
-impl Unread {
-    /// Creates a room for this many bytes.
+impl UnreadBudget {
+    /// Creates a budget of this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
         let share = u32::try_from(u64::from(blocks) * u64::from(SHARE_PERCENT) / 100).unwrap_or(blocks);
         let accounts = Mutex::new(Accounts { shares: HashMap::new(), most: FEW_ACCOUNTS });
-        Self { room: Arc::new(Semaphore::new(permits(blocks))), blocks, share, accounts, freed: Freed::new() }
+        Self {
+            permits: Arc::new(Semaphore::new(permits(blocks))),
+            blocks,
+            share,
+            accounts,
+            freed_memory: FreedMemory::new(),
+        }
     }
 
-    /// Takes room for a response. Waits at most `patience` for others to be read; returns `None` if there was no room
-    /// by then.
-    pub async fn take(&self, account: Option<WorkerId>, bytes: usize, patience: Duration) -> Option<UnreadRoom> {
-        let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadRoom::default()) };
+    /// Takes memory for a response. Waits at most `patience` for others to be read; returns `None` if there was too
+    /// little left by then.
+    pub async fn acquire(&self, account: Option<WorkerId>, bytes: usize, patience: Duration) -> Option<UnreadPermit> {
+        let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadPermit::default()) };
         let share = self.share_of(account);
         let taken = async {
-            // The order matters: a response that waits for its worker's share must not hold any of the common room.
+            // The order matters: a response that waits for its worker's share must not hold any of the common memory.
             let own = share.acquire_many_owned(blocks).await.ok()?;
-            Some([own, Arc::clone(&self.room).acquire_many_owned(blocks).await.ok()?])
+            Some([own, Arc::clone(&self.permits).acquire_many_owned(blocks).await.ok()?])
         };
         let taken = tokio::time::timeout(patience, taken).await;
-        taken.ok()?.map(|taken| self.room_of(taken, bytes))
+        taken.ok()?.map(|taken| self.permit_of(taken, bytes))
     }
 
-    /// Takes room for a response without waiting.
+    /// Takes memory for a response without waiting.
     #[must_use]
-    pub fn try_take(&self, account: Option<WorkerId>, bytes: usize) -> Option<UnreadRoom> {
-        let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadRoom::default()) };
+    pub fn try_acquire(&self, account: Option<WorkerId>, bytes: usize) -> Option<UnreadPermit> {
+        let Some(blocks) = self.blocks_of(bytes) else { return Some(UnreadPermit::default()) };
         let own = self.share_of(account).try_acquire_many_owned(blocks).ok()?;
-        let all = Arc::clone(&self.room).try_acquire_many_owned(blocks).ok()?;
-        Some(self.room_of([own, all], bytes))
+        let all = Arc::clone(&self.permits).try_acquire_many_owned(blocks).ok()?;
+        Some(self.permit_of([own, all], bytes))
     }
 
-    fn room_of(&self, taken: [OwnedSemaphorePermit; 2], bytes: usize) -> UnreadRoom {
-        UnreadRoom { _taken: Some((taken, self.freed.in_use(bytes))) }
+    fn permit_of(&self, taken: [OwnedSemaphorePermit; 2], bytes: usize) -> UnreadPermit {
+        UnreadPermit { _taken: Some((taken, self.freed_memory.in_use(bytes))) }
     }
 
     /// Returns the counter of memory that is freed when responses end. Other holders of memory may use it too.
     #[must_use]
-    pub const fn freed(&self) -> &Freed {
-        &self.freed
+    pub const fn freed_memory(&self) -> &FreedMemory {
+        &self.freed_memory
     }
 
     /// Returns how many bytes are taken.
     #[must_use]
     pub(crate) fn bytes(&self) -> u64 {
-        let free = u64::try_from(self.room.available_permits()).unwrap_or(u64::MAX);
+        let free = u64::try_from(self.permits.available_permits()).unwrap_or(u64::MAX);
         u64::from(self.blocks).saturating_sub(free) * BLOCK as u64
     }
 
@@ -143,56 +149,56 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_waits_until_others_have_been_read() {
-        let unread = Unread::new(100 * KIB);
-        let first = unread.take(None, 60 * KIB, PATIENCE).await.unwrap();
-        assert_eq!(unread.bytes(), 60 * 1024);
+        let budget = UnreadBudget::new(100 * KIB);
+        let first = budget.acquire(None, 60 * KIB, PATIENCE).await.unwrap();
+        assert_eq!(budget.bytes(), 60 * 1024);
         let read = async {
             tokio::task::yield_now().await;
             drop(first);
         };
-        let (second, ()) = tokio::join!(unread.take(None, 60 * KIB, PATIENCE), read);
+        let (second, ()) = tokio::join!(budget.acquire(None, 60 * KIB, PATIENCE), read);
         assert!(second.is_some());
         drop(second);
-        assert_eq!(unread.bytes(), 0);
+        assert_eq!(budget.bytes(), 0);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_finds_no_room_in_time_gets_none_and_leaves_nothing_behind() {
-        let unread = Unread::new(100 * KIB);
-        let first = unread.take(None, 60 * KIB, PATIENCE).await.unwrap();
-        assert!(unread.take(None, 60 * KIB, PATIENCE).await.is_none());
-        assert!(unread.try_take(None, 60 * KIB).is_none());
-        assert_eq!(unread.bytes(), 60 * 1024);
+    async fn an_answer_that_finds_no_memory_in_time_gets_none_and_leaves_nothing_behind() {
+        let budget = UnreadBudget::new(100 * KIB);
+        let first = budget.acquire(None, 60 * KIB, PATIENCE).await.unwrap();
+        assert!(budget.acquire(None, 60 * KIB, PATIENCE).await.is_none());
+        assert!(budget.try_acquire(None, 60 * KIB).is_none());
+        assert_eq!(budget.bytes(), 60 * 1024);
         drop(first);
-        assert!(unread.try_take(None, 75 * KIB).is_some());
+        assert!(budget.try_acquire(None, 75 * KIB).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_short_answer_never_waits_for_long_ones() {
-        let unread = Unread::new(100 * KIB);
-        let _all = unread.try_take(None, 75 * KIB).unwrap();
-        let waiting = unread.take(None, 50 * KIB, PATIENCE);
-        let short = async { unread.take(None, FREE_BYTES, Duration::ZERO).await };
+        let budget = UnreadBudget::new(100 * KIB);
+        let _all = budget.try_acquire(None, 75 * KIB).unwrap();
+        let waiting = budget.acquire(None, 50 * KIB, PATIENCE);
+        let short = async { budget.acquire(None, FREE_BYTES, Duration::ZERO).await };
         let (waiting, short) = tokio::join!(waiting, short);
         assert!(waiting.is_none() && short.is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_longer_than_its_share_goes_alone() {
-        let unread = Unread::new(100 * KIB);
-        let huge = unread.take(None, usize::MAX, PATIENCE).await;
-        assert!(huge.is_some() && unread.try_take(None, 20 * KIB).is_none());
+        let budget = UnreadBudget::new(100 * KIB);
+        let huge = budget.acquire(None, usize::MAX, PATIENCE).await;
+        assert!(huge.is_some() && budget.try_acquire(None, 20 * KIB).is_none());
         drop(huge);
-        let _some = unread.try_take(None, 20 * KIB).unwrap();
-        assert!(unread.take(None, usize::MAX, PATIENCE).await.is_none());
+        let _some = budget.try_acquire(None, 20 * KIB).unwrap();
+        assert!(budget.acquire(None, usize::MAX, PATIENCE).await.is_none());
     }
 
     #[tokio::test]
-    async fn room_without_end_can_be_taken() {
+    async fn an_unlimited_budget_never_refuses() {
         for bytes in [usize::MAX, 0] {
-            let unread = Unread::new(bytes);
-            assert!(unread.try_take(None, 64 * KIB).is_some());
-            assert_eq!(unread.bytes(), 0);
+            let budget = UnreadBudget::new(bytes);
+            assert!(budget.try_acquire(None, 64 * KIB).is_some());
+            assert_eq!(budget.bytes(), 0);
         }
     }
 
@@ -201,40 +207,40 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_answers_of_one_worker_leave_room_for_those_of_others() {
-        let unread = Unread::new(100 * KIB);
+    async fn the_answers_of_one_worker_leave_memory_for_those_of_others() {
+        let budget = UnreadBudget::new(100 * KIB);
         let (one, other) = (Some(worker()), Some(worker()));
-        let held: Vec<_> = std::iter::from_fn(|| unread.try_take(one, 25 * KIB)).collect();
+        let held: Vec<_> = std::iter::from_fn(|| budget.try_acquire(one, 25 * KIB)).collect();
         assert_eq!(held.len(), 3);
-        let waiting = unread.take(one, 25 * KIB, PATIENCE);
+        let waiting = budget.acquire(one, 25 * KIB, PATIENCE);
         let others = async {
             tokio::task::yield_now().await;
-            unread.take(other, 25 * KIB, Duration::ZERO).await
+            budget.acquire(other, 25 * KIB, Duration::ZERO).await
         };
         let (waiting, others) = tokio::join!(waiting, others);
         assert!(waiting.is_none() && others.is_some());
-        assert!(unread.try_take(None, 25 * KIB).is_none(), "all is taken");
+        assert!(budget.try_acquire(None, 25 * KIB).is_none(), "all is taken");
         drop(held);
-        assert!(unread.try_take(one, 75 * KIB).is_some());
-        assert!(unread.try_take(None, 75 * KIB).is_some());
+        assert!(budget.try_acquire(one, 75 * KIB).is_some());
+        assert!(budget.try_acquire(None, 75 * KIB).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn two_answers_that_are_longer_than_a_share_do_not_wait_side_by_side() {
-        let unread = Unread::new(100 * KIB);
-        let _one = unread.try_take(Some(worker()), usize::MAX).unwrap();
-        assert!(unread.try_take(Some(worker()), usize::MAX).is_none());
+        let budget = UnreadBudget::new(100 * KIB);
+        let _one = budget.try_acquire(Some(worker()), usize::MAX).unwrap();
+        assert!(budget.try_acquire(Some(worker()), usize::MAX).is_none());
     }
 
     #[tokio::test]
     async fn workers_that_hold_nothing_are_forgotten() {
-        let unread = Unread::new(100 * KIB);
+        let budget = UnreadBudget::new(100 * KIB);
         let one = Some(worker());
-        let _held = unread.try_take(one, 50 * KIB).unwrap();
+        let _held = budget.try_acquire(one, 50 * KIB).unwrap();
         for _ in 0..1000 {
-            assert!(unread.try_take(Some(worker()), 20 * KIB).is_some());
+            assert!(budget.try_acquire(Some(worker()), 20 * KIB).is_some());
         }
-        assert!(unread.accounts.lock().unwrap().shares.len() <= FEW_ACCOUNTS);
-        assert!(unread.try_take(one, 30 * KIB).is_none(), "what is held counts still");
+        assert!(budget.accounts.lock().unwrap().shares.len() <= FEW_ACCOUNTS);
+        assert!(budget.try_acquire(one, 30 * KIB).is_none(), "what is held counts still");
     }
 }
