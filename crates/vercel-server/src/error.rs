@@ -234,9 +234,9 @@ mod tests {
             Kind::StorageUnavailable,
         ] {
             let error = SandboxError::new(kind, format!("`/vercel/a`: {}", io::Error::from_raw_os_error(17)));
-            let told = ApiError::from_container(&error).to_string();
-            assert!(!told.contains("os error"), "{told}");
-            assert_eq!(kind == Kind::FileRefused, told.contains("`/vercel/a`: File exists"), "{told}");
+            let message = ApiError::from_container(&error).to_string();
+            assert!(!message.contains("os error"), "{message}");
+            assert_eq!(kind == Kind::FileRefused, message.contains("`/vercel/a`: File exists"), "{message}");
         }
     }
 

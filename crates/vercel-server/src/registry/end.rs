@@ -63,7 +63,7 @@ pub(super) enum Outcome {
 
 /// Why no snapshot was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfrozen {
+enum FreezeError {
     /// There is no room for it. The container goes on.
     NoRoom,
     /// The place where snapshots are stored is away. The container goes on.
@@ -234,8 +234,8 @@ impl Registry {
             _ => None,
         };
         let postponed = match &frozen {
-            Some(Err(Unfrozen::NoRoom)) => Some(Outcome::GoesOn),
-            Some(Err(Unfrozen::Away)) => Some(Outcome::Postponed),
+            Some(Err(FreezeError::NoRoom)) => Some(Outcome::GoesOn),
+            Some(Err(FreezeError::Away)) => Some(Outcome::Postponed),
             _ => None,
         };
         if let Some(postponed) = postponed
@@ -270,7 +270,7 @@ impl Registry {
         let mut used = Used::default();
         if is_gone {
             // Free the room first, so that a client that sees the end finds it free.
-            live.session.vacate();
+            live.session.release_permit();
             // Only a container that is gone has its final usage; one that may still run can use more.
             let usage = timeout(USAGE_PATIENCE, live.session.container().usage()).await;
             used = usage.map(Used::from).unwrap_or_default();
@@ -288,11 +288,11 @@ impl Registry {
         sandbox: &SandboxRecord,
         method: CreationMethod,
         expiration: Option<u64>,
-    ) -> Result<SnapshotRecord, Unfrozen> {
+    ) -> Result<SnapshotRecord, FreezeError> {
         self.tables().freezing.insert(session.id.clone());
         let record = match self.freeze_container(live, session).await {
             Ok(frozen) => self.keep(frozen, session, sandbox, method, expiration).await,
-            Err(unfrozen) => Err(unfrozen),
+            Err(error) => Err(error),
         };
         // The snapshot, if one was taken, now has its record.
         self.tables().freezing.remove(&session.id);
@@ -327,21 +327,21 @@ impl Registry {
     }
 
     /// Takes the snapshot within [`snapshot_timeout`](crate::VercelServerOptions::snapshot_timeout).
-    async fn freeze_container(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
+    async fn freeze_container(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, FreezeError> {
         if !self.keeps_snapshots().await {
             tracing::error!(
                 session.id = session.id,
                 advice = Part::Files.advice(),
                 "a snapshot cannot be taken: the place for snapshots is away"
             );
-            return Err(Unfrozen::Away);
+            return Err(FreezeError::Away);
         }
         let frozen = tokio::select! {
             frozen = timeout(self.options.snapshot_timeout, live.session.container().snapshot()) => frozen,
             () = live.session.abandoned() => {
                 tracing::warn!(session.id = session.id, "nobody waits for a snapshot any more");
                 self.may_have_unknown.store(true, Ordering::Relaxed);
-                return Err(Unfrozen::Failed);
+                return Err(FreezeError::Failed);
             }
         };
         match frozen {
@@ -354,7 +354,7 @@ impl Registry {
                     "failed to take a snapshot"
                 );
                 let is_full = error.kind == SandboxErrorKind::StorageFull;
-                Err(if is_full { Unfrozen::NoRoom } else { Unfrozen::Failed })
+                Err(if is_full { FreezeError::NoRoom } else { FreezeError::Failed })
             }
             Err(_) => {
                 tracing::error!(
@@ -364,7 +364,7 @@ impl Registry {
                 );
                 // The provider may still complete it: the sweep must look for it.
                 self.may_have_unknown.store(true, Ordering::Relaxed);
-                Err(Unfrozen::Failed)
+                Err(FreezeError::Failed)
             }
         }
     }
@@ -377,7 +377,7 @@ impl Registry {
         sandbox: &SandboxRecord,
         method: CreationMethod,
         expiration: Option<u64>,
-    ) -> Result<SnapshotRecord, Unfrozen> {
+    ) -> Result<SnapshotRecord, FreezeError> {
         let now = self.now();
         let kept = sandbox.keep_last.and_then(|keep| keep.expiration);
         let record = SnapshotRecord {
@@ -400,19 +400,19 @@ impl Registry {
         loop {
             {
                 let mut tables = self.tables();
-                if !self.removing.is_marked(&record.provider_id) {
+                if !self.removals.is_removing(&record.provider_id) {
                     tables.snapshots.insert(record.id.clone(), record.clone());
                     tables.save_snapshot(&record.id);
                     return Ok(record);
                 }
             }
             // The provider gave the same id to the same files, kept earlier, and these are being removed.
-            self.removing.wait_for(&record.provider_id).await;
+            self.removals.wait_for(&record.provider_id).await;
             let is_there = self.options.containers.find_snapshot(&frozen.id).await;
             // Fail only if the snapshot is certainly gone; an error does not say that.
             if matches!(is_there, Ok(None)) {
                 tracing::error!(session.id = session.id, "a snapshot was removed while it was taken");
-                return Err(Unfrozen::Failed);
+                return Err(FreezeError::Failed);
             }
         }
     }

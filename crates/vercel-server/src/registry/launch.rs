@@ -11,8 +11,8 @@ use workers_domain::ports::{Container, ContainerSpec, SandboxError, SandboxError
 use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
+use super::container_permit::ContainerPermit;
 use super::end::End;
-use super::place::Place;
 use super::tables::Live;
 use crate::error::{ApiError, ErrorCode, snapshot_gone, snapshot_unavailable};
 use crate::id;
@@ -35,7 +35,7 @@ impl Registry {
     ) -> Result<Launched, ApiError> {
         let requested_at = self.now();
         self.check_store().await?;
-        let place = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
+        let permit = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
         if self.stopping.is_cancelled() {
             return Err(ApiError::new(ErrorCode::Unavailable, "The server is shutting down."));
         }
@@ -61,7 +61,7 @@ impl Registry {
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
         if let Err(fault) = self.store.make_log_directory(made).await {
-            self.give_up(container, place).await;
+            self.give_up(container, permit).await;
             return Err(fault.into());
         }
         let started_at = self.now();
@@ -94,7 +94,7 @@ impl Registry {
             log_budget: Arc::new(LogBudget::within(logs, self.options.max_session_log_bytes)),
         };
         let time = Duration::from_millis(sandbox.timeout);
-        let live = LiveSession::new(id, container, sandbox.env.clone(), directory, limits, time, place);
+        let live = LiveSession::new(id, container, sandbox.env.clone(), directory, limits, time, permit);
         Ok(Launched { record, live })
     }
 
@@ -127,13 +127,13 @@ impl Registry {
     }
 
     /// Removes a container that is not in the tables. Its room becomes free when nothing of it is left.
-    async fn give_up(&self, container: Arc<dyn Container>, place: Place) {
+    async fn give_up(&self, container: Arc<dyn Container>, permit: ContainerPermit) {
         if !matches!(timeout(self.options.stop_timeout, container.stop()).await, Ok(Ok(()))) {
             tracing::error!("a container that was not needed was not wholly removed in time");
         }
         // If it still runs, dropping it stops it in the background.
         drop(container);
-        drop(place);
+        drop(permit);
     }
 
     /// Returns the memory of a session in MiB.

@@ -10,8 +10,8 @@ use workers_domain::SnapshotId;
 
 use super::Registry;
 use super::admission::Admission;
-use super::rate::Rate;
-use super::removing::Removing;
+use super::rate_limiter::RateLimiter;
+use super::removals::SnapshotRemovals;
 use super::start_error::StartError;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
@@ -43,9 +43,9 @@ impl Registry {
             store,
             tables: Mutex::new(tables),
             admission,
-            rate: Rate::new(&options),
+            rate_limiter: RateLimiter::new(&options),
             log_budget: Arc::new(LogBudget::new(options.max_total_log_bytes)),
-            removing: Removing::new(),
+            removals: SnapshotRemovals::new(),
             keeps_unknown: !is_whole,
             kept,
             may_have_unknown: std::sync::atomic::AtomicBool::new(false),

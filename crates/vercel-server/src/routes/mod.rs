@@ -5,11 +5,11 @@ mod commands;
 mod error;
 mod files;
 mod fit;
+mod rate_limit_headers;
 mod request;
 mod sandboxes;
 mod sessions;
 mod snapshots;
-mod standing;
 mod track;
 mod unsupported;
 
@@ -42,7 +42,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, words: Words) {
         ))
         .service(resource("/v2/sandboxes/{name}/fork", [web::post().to(sandboxes::fork)]))
         .default_service(web::to(not_found))
-        .wrap(from_fn(standing::tell))
+        .wrap(from_fn(rate_limit_headers::add))
         .wrap(Compat::new(from_fn(fit::fit)))
         .wrap(Compat::new(from_fn(move |request, next| track(words.clone(), request, next))));
     config.service(scope);

@@ -14,7 +14,7 @@ use super::command::{Command, Outcome};
 use super::transfer::Transfer;
 use crate::error::{ApiError, ErrorCode};
 use crate::logs::LogBudget;
-use crate::registry::Place;
+use crate::registry::ContainerPermit;
 
 /// Maximum number of commands that stay listed after they have ended.
 const REMEMBERED: usize = 10_000;
@@ -52,7 +52,7 @@ pub(crate) struct LiveSession {
     /// Descriptors left for log readers and file transfers.
     transfers: Arc<Semaphore>,
     /// The room of the container.
-    place: Mutex<Place>,
+    permit: Mutex<ContainerPermit>,
 }
 
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl LiveSession {
         directory: PathBuf,
         limits: SessionLimits,
         timeout: Duration,
-        place: Place,
+        permit: ContainerPermit,
     ) -> Arc<Self> {
         let (deadline, _) = watch::channel(Instant::now() + timeout);
         Arc::new(Self {
@@ -86,7 +86,7 @@ impl LiveSession {
             deadline,
             closed: CancellationToken::new(),
             abandoned: CancellationToken::new(),
-            place: Mutex::new(place),
+            permit: Mutex::new(permit),
         })
     }
 
@@ -160,10 +160,10 @@ impl LiveSession {
         }
     }
 
-    /// Frees the room of the container, of which nothing is left. The room of a container that may still run is freed
-    /// when the session is dropped.
-    pub(crate) fn vacate(&self) {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner).vacate();
+    /// Releases the permit of the container, of which nothing is left. The permit of a container that may still run is
+    /// released when the session is dropped.
+    pub(crate) fn release_permit(&self) {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).release();
     }
 
     /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
@@ -210,7 +210,7 @@ impl LiveSession {
         }
     }
 
-    /// Reserves a place for a command that is being started.
+    /// Takes a permit for a command that is being started.
     pub(super) fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
@@ -230,7 +230,7 @@ impl LiveSession {
     }
 }
 
-/// A reserved place among the commands that may run at one time.
+/// A permit for one of the commands that may run at one time.
 pub(super) struct Starting(Arc<LiveSession>);
 
 impl Starting {

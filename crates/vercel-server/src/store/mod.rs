@@ -83,7 +83,7 @@ struct Waiting {
     /// Changes that could not be written and are tried again.
     failed: BTreeMap<PathBuf, Fault>,
     /// Since when writing has failed; set once the failure is logged.
-    told: Option<Instant>,
+    fault_since: Option<Instant>,
 }
 
 impl Store {
@@ -121,7 +121,7 @@ impl Store {
     pub(crate) async fn check(&self) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
         let checked = blocking(move || shared.home.check()).await;
-        checked.map_err(|error| self.shared.lock().tell(&error))
+        checked.map_err(|error| self.shared.lock().record_fault(&error))
     }
 
     /// Creates the directory for the output of a session, and the parent directory of all such directories. Never
@@ -134,7 +134,7 @@ impl Store {
             path.parent().map_or(Ok(()), make_directory)?;
             make_directory(&path)
         });
-        made.await.map_err(|error| self.shared.lock().tell(&error))
+        made.await.map_err(|error| self.shared.lock().record_fault(&error))
     }
 
     /// Returns the provider's snapshots that are kept although they have no record.
@@ -272,14 +272,14 @@ impl Shared {
                     waiting.failed.remove(&path);
                 }
                 Err(error) => {
-                    let fault = waiting.tell(&error);
+                    let fault = waiting.record_fault(&error);
                     waiting.failed.insert(path.clone(), fault);
                     waiting.changes.entry(path).or_insert(text);
                 }
             }
         }
         if waiting.failed.is_empty()
-            && let Some(since) = waiting.told.take()
+            && let Some(since) = waiting.fault_since.take()
         {
             tracing::info!(seconds = since.elapsed().as_secs(), "records of sandboxes can be written again");
         }
@@ -289,9 +289,9 @@ impl Shared {
 
 impl Waiting {
     /// Logs a write failure, only once until writing works again. Returns the fault.
-    fn tell(&mut self, error: &io::Error) -> Fault {
-        if self.told.is_none() {
-            self.told = Some(Instant::now());
+    fn record_fault(&mut self, error: &io::Error) -> Fault {
+        if self.fault_since.is_none() {
+            self.fault_since = Some(Instant::now());
             tracing::error!(
                 error = error_chain(error),
                 "records of sandboxes cannot be written; that is tried again, and requests that change something are refused"

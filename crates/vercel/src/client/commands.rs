@@ -55,7 +55,7 @@ impl Client {
 
     fn start(&self, session: &str, body: &CommandBody<'_>) -> Result<Call, VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "cmd"])?.json(body)?;
-        Ok(call.timeout(self.timeouts().command_start).harmful_twice())
+        Ok(call.timeout(self.timeouts().command_start).non_idempotent())
     }
 
     /// Returns a command in its current state.

@@ -40,9 +40,9 @@ impl Client {
         let body = CreateBody { project_id: self.credentials().project_id(), sandbox };
         let mut call = self.call(Method::POST, &[version, "sandboxes"])?.timeout(self.timeouts().create).json(&body)?;
         if sandbox.name.is_none() {
-            call = call.harmful_twice();
+            call = call.non_idempotent();
         }
-        let mut attempts = self.attempts(call.repeat());
+        let mut attempts = self.attempts(call.idempotency());
         loop {
             let error = match self.answer_once(&call).await {
                 Err(error) => error,
@@ -141,7 +141,7 @@ impl Client {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "extend-timeout"])?
             .json(&json!({ "duration": in_milliseconds(by) }))?
-            .harmful_twice();
+            .non_idempotent();
         Ok(self.answer::<SessionBody>(&call).await?.session)
     }
 

@@ -22,7 +22,7 @@ impl Client {
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "snapshot"])?
             .json(&MakeSnapshotBody { expiration: kept_for.map_or(0, in_milliseconds) })?
             .timeout(self.timeouts().snapshot)
-            .harmful_twice();
+            .non_idempotent();
         Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)
     }
 
