@@ -38,7 +38,7 @@ impl Port {
         let mut command = sandbox.run(command).await?;
         let event = command.next_event().await?;
         anyhow::ensure!(matches!(event, Some(CommandEvent::Output { .. })), "it printed nothing: {event:?}");
-        command.abandon().await?;
+        command.kill_and_drain().await?;
         watch.outcome();
         sandbox.stop().await?;
         let run = watch.end()?;

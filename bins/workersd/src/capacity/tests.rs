@@ -12,7 +12,7 @@ fn settings(arguments: &[&str]) -> Settings {
     let cli = Cli::try_read(fixed.iter().chain(arguments)).unwrap();
     let Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
     let mut settings = Settings::new(*options).unwrap();
-    if !settings.capacity.concurrency_is_said {
+    if !settings.capacity.concurrency_is_set {
         // The default on a host with four cores. The test must not depend on the host it runs on.
         settings.service.max_concurrent_invocations = 16;
     }
@@ -131,6 +131,6 @@ fn booted_nodes_have_half_of_what_is_reserved() {
     assert_eq!(room(&[], HOST), expected);
     let small = Resources { memory_bytes: 2 * GIB, ..HOST };
     assert_eq!(room(&[], small), Templates::PerContent { most: 3276 / 2 / 8, memory_bytes: 256 << 20 });
-    let said = room(&["--reserve", "memory=4GiB,pids=160"], HOST);
-    assert_eq!(said, Templates::PerContent { most: 10, memory_bytes: 2 * GIB });
+    let templates = room(&["--reserve", "memory=4GiB,pids=160"], HOST);
+    assert_eq!(templates, Templates::PerContent { most: 10, memory_bytes: 2 * GIB });
 }
