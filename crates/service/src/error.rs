@@ -114,8 +114,8 @@ pub enum WorkerError {
     #[error("there is no worker {0}")]
     NotFound(WorkerId),
     /// The requested page does not follow any page of this list.
-    #[error("there is no such place in the list of workers")]
-    UnknownPlace,
+    #[error("the cursor does not belong to the list of workers")]
+    UnknownCursor,
     /// The database failed.
     #[error("failed to reach the stored workers")]
     Repository(#[from] RepositoryError),

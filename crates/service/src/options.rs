@@ -61,9 +61,9 @@ impl ServiceOptions {
     }
 }
 
-/// Returns how many of `all` permits one worker may hold: `said` if it is set, otherwise three quarters.
-pub(crate) fn share_of_worker(all: usize, said: Option<usize>) -> usize {
-    said.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
+/// Returns how many of `all` permits one worker may hold: `configured` if it is set, otherwise three quarters.
+pub(crate) fn share_of_worker(all: usize, configured: Option<usize>) -> usize {
+    configured.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
 }
 
 impl Default for ServiceOptions {
@@ -101,10 +101,10 @@ mod tests {
 
     #[test]
     fn one_worker_has_three_quarters_of_all_places_unless_it_was_said_otherwise() {
-        let share = |all, said| {
+        let share = |all, configured| {
             let options = ServiceOptions {
                 max_concurrent_invocations: all,
-                max_concurrent_per_worker: said,
+                max_concurrent_per_worker: configured,
                 ..ServiceOptions::default()
             };
             options.concurrent_per_worker()
@@ -112,8 +112,8 @@ mod tests {
         for (all, expected) in [(0, 1), (1, 1), (2, 1), (3, 2), (4, 3), (5, 3), (8, 6), (16, 12)] {
             assert_eq!(share(all, None), expected, "{all}");
         }
-        for (said, expected) in [(0, 1), (1, 1), (8, 8), (9, 8)] {
-            assert_eq!(share(8, Some(said)), expected, "{said}");
+        for (configured, expected) in [(0, 1), (1, 1), (8, 8), (9, 8)] {
+            assert_eq!(share(8, Some(configured)), expected, "{configured}");
         }
     }
 }

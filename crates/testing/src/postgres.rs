@@ -463,8 +463,8 @@ fn finish(command: &mut Command) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("{} failed: {said}", command.get_program().display())))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{} failed: {stderr}", command.get_program().display())))
 }
 
 fn run_as(command: &mut Command, user: Option<User>) {

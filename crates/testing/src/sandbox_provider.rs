@@ -245,7 +245,7 @@ pub async fn a_snapshot_keeps_what_was_written_and_what_commands_wrote(provider:
     let snapshot = first.snapshot(None).await.expect("it is frozen");
     // The size is at least the length of the files; a provider may count the space that they take on its disk.
     assert!(snapshot.size_bytes >= 17, "{}", snapshot.size_bytes);
-    let found = provider.find_snapshot(&snapshot.id).await.expect("it can be told");
+    let found = provider.find_snapshot(&snapshot.id).await.expect("it can be found out");
     assert_eq!(found.as_ref(), Some(&snapshot));
     let source = SandboxSource::Snapshot(snapshot.id.clone());
     let second = sandbox_with(provider, source, ResourceLimits::default()).await;
@@ -285,7 +285,7 @@ pub async fn a_snapshot_of_the_same_files_outlives_its_twin(provider: &dyn Sandb
     let second = snapshot_of(provider, "file", b"the same").await;
     assert_ne!(first, second, "each snapshot has an id of its own");
     provider.delete_snapshot(&first).await.expect("it is deleted");
-    assert_eq!(provider.find_snapshot(&first).await.expect("it can be told"), None);
+    assert_eq!(provider.find_snapshot(&first).await.expect("it can be found out"), None);
     let survivor = sandbox_with(provider, SandboxSource::Snapshot(second.clone()), ResourceLimits::default()).await;
     assert_eq!(run(&*survivor, "console.log(require('fs').readFileSync('file', 'utf8'))").await.stdout, "the same\n");
     survivor.stop().await.expect("it stops");
@@ -304,7 +304,7 @@ pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &d
         let sandbox = sandbox(provider).await;
         sandbox.write_files(vec![file("file", contents.as_bytes())]).await.expect("it is written");
         let made = sandbox.snapshot_as(&id, None).await.expect("it is frozen");
-        assert_eq!(provider.find_snapshot(&made.id).await.expect("it can be told").as_ref(), Some(&made));
+        assert_eq!(provider.find_snapshot(&made.id).await.expect("it can be found out").as_ref(), Some(&made));
         let source = SandboxSource::Snapshot(made.id.clone());
         let user = sandbox_with(provider, source, ResourceLimits::default()).await;
         let read = "process.stdout.write(require('fs').readFileSync('file', 'utf8'))";
@@ -315,7 +315,7 @@ pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &d
         }
     }
     provider.delete_snapshot(&id).await.expect("it is deleted");
-    assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
+    assert_eq!(provider.find_snapshot(&id).await.expect("it can be found out"), None);
 }
 
 /// Checks that a sandbox continues to work after its snapshot is deleted.
@@ -331,7 +331,7 @@ pub async fn a_sandbox_goes_on_when_its_snapshot_is_deleted(provider: &dyn Sandb
 /// Checks that an unknown snapshot is not found.
 pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     for id in ["snap_0193579b-0000-7000-8000-000000000000", "../../etc", "", "snap_x"].map(SnapshotId::new) {
-        assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
+        assert_eq!(provider.find_snapshot(&id).await.expect("it can be found out"), None);
         provider.delete_snapshot(&id).await.expect("one that is gone is no error");
         let spec = SandboxSpec {
             source: SandboxSource::Snapshot(id),
@@ -348,7 +348,7 @@ pub async fn an_expired_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let past = SystemClock.now() - TimeDelta::seconds(1);
     let snapshot = sandbox.snapshot(Some(past)).await.expect("it is frozen");
-    assert_eq!(provider.find_snapshot(&snapshot.id).await.expect("it can be told"), None);
+    assert_eq!(provider.find_snapshot(&snapshot.id).await.expect("it can be found out"), None);
 }
 
 /// Checks that every call of a stopped sandbox fails with `Stopped`.
@@ -406,7 +406,7 @@ pub async fn a_command_is_killed_when_asked(provider: &dyn SandboxProvider) {
     let mut command = sandbox.run(script("console.log('up'); setInterval(() => {}, 1000)")).await.expect("node starts");
     assert_eq!(first_output(&mut *command).await, b"up\n");
     command.kill().await.expect("it is killed");
-    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Asked));
+    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Requested));
     command.kill().await.expect("killing what has ended is no error");
     assert_eq!(run(&*sandbox, "console.log(1)").await.stdout, "1\n", "the sandbox goes on");
     sandbox.stop().await.expect("it stops");
@@ -418,7 +418,7 @@ pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxPr
     let mut command = sandbox.run(script("console.log('up'); setInterval(() => {}, 1000)")).await.expect("node starts");
     first_output(&mut *command).await;
     sandbox.stop().await.expect("it stops");
-    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Asked));
+    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Requested));
 }
 
 /// Checks that the exit of a command that a signal ended names that signal.
@@ -537,7 +537,7 @@ pub async fn usage_is_told(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
     let usage = run(&*sandbox, text).await.exit.usage;
-    assert!(usage.cpu.expect("it can tell") >= Duration::from_millis(100), "{usage:?}");
-    assert!(usage.max_memory_bytes.expect("it can tell") >= 50 << 20, "{usage:?}");
+    assert!(usage.cpu.expect("it is known") >= Duration::from_millis(100), "{usage:?}");
+    assert!(usage.max_memory_bytes.expect("it is known") >= 50 << 20, "{usage:?}");
     sandbox.stop().await.expect("it stops");
 }

@@ -386,7 +386,7 @@ impl ScriptedCommand {
     }
 
     fn asked_to_end(&mut self) -> CommandEvent {
-        self.exit(ExitStatus::Signal(9), Some(KillReason::Asked))
+        self.exit(ExitStatus::Signal(9), Some(KillReason::Requested))
     }
 }
 

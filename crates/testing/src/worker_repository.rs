@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use uuid::Uuid;
 use workers_domain::ports::{
-    ExistingWorkers, LastInvocation, ListPlace, Page, PageRequest, RemovedWorker, RepositoryError, SetupOutcome, Store,
-    Update,
+    ExistingWorkers, LastInvocation, Page, PageCursor, PageRequest, RemovedWorker, RepositoryError, SetupOutcome,
+    Store, Update,
 };
 use workers_domain::{SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerState};
 
@@ -184,7 +184,7 @@ pub async fn workers_of_the_same_time_are_listed_by_id(store: &dyn Store) {
     assert_eq!(ids(&good(repository.list().await)), ids(&same));
 }
 
-fn page(after: Option<&ListPlace>, limit: u32) -> PageRequest {
+fn page(after: Option<&PageCursor>, limit: u32) -> PageRequest {
     let limit = NonZeroU32::new(limit).unwrap_or_else(|| panic!("a page holds something"));
     PageRequest { after: after.cloned(), limit }
 }
@@ -287,8 +287,8 @@ pub async fn a_place_that_is_of_no_page_is_refused(store: &dyn Store) {
     other[0] ^= 1;
     for bytes in [&[][..], b"nonsense", &real[..1], &real[..real.len() - 1], &longer, &other, &[0xff; 4096]] {
         let refused =
-            repository.list_page(&scope_of_all(), &page(Some(&ListPlace::from_bytes(bytes.to_vec())), 1)).await;
-        assert!(matches!(refused, Err(RepositoryError::UnknownPlace)), "{bytes:?}: {refused:?}");
+            repository.list_page(&scope_of_all(), &page(Some(&PageCursor::from_bytes(bytes.to_vec())), 1)).await;
+        assert!(matches!(refused, Err(RepositoryError::UnknownCursor)), "{bytes:?}: {refused:?}");
     }
 }
 

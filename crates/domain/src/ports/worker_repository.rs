@@ -48,7 +48,7 @@ pub trait WorkerRepository: Send + Sync {
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached, or [`RepositoryError::UnknownPlace`] if the place is not one that this list
+    /// If the database cannot be reached, or [`RepositoryError::UnknownCursor`] if the cursor is not one that this list
     /// has returned.
     async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError>;
 

@@ -165,7 +165,7 @@ impl Container for LocalContainer {
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {
-        self.running.kill(KillReason::Asked);
+        self.running.kill(KillReason::Requested);
         self.running.wait().await;
         drop(self.lease().take());
         Ok(())

@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument as _;
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Remains, SandboxError, SandboxErrorKind,
+    Command, CommandEvent, CommandExit, CommandSpec, DrainedCommand, ExitStatus, KillReason, SandboxError,
+    SandboxErrorKind,
 };
 use workers_domain::{LogStream, ResourceUsage};
 
@@ -205,7 +206,7 @@ async fn exit_by_itself(running: &Running, exited: Exited, figures: Option<Figur
         running.kill(KillReason::OutOfMemory);
         Some(KillReason::OutOfMemory)
     } else if exited.asked {
-        Some(KillReason::Asked)
+        Some(KillReason::Requested)
     } else {
         None
     };
@@ -273,7 +274,7 @@ impl Command for LocalCommand {
         }
     }
 
-    async fn abandon(&mut self) -> Result<Remains, SandboxError> {
+    async fn kill_and_drain(&mut self) -> Result<DrainedCommand, SandboxError> {
         // First, so that we return what was printed until now.
         let (output, figures) = self.take_all().await?;
         if matches!(self.exit, Exit::Awaited(_)) {
@@ -281,7 +282,7 @@ impl Command for LocalCommand {
             self.try_kill();
         }
         self.exit = Exit::Told;
-        Ok(Remains { output, usage: usage(figures) })
+        Ok(DrainedCommand { output, usage: usage(figures) })
     }
 }
 

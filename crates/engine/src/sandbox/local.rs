@@ -269,7 +269,7 @@ impl LocalSandbox {
             }
             State::Running { running, lease: _lease, .. } => {
                 let frozen = self.freeze(&running, naming).await;
-                running.kill(KillReason::Asked);
+                running.kill(KillReason::Requested);
                 running.wait().await;
                 frozen
             }
@@ -385,7 +385,7 @@ impl Sandbox for LocalSandbox {
     async fn stop(&self) -> Result<(), SandboxError> {
         let mut state = self.own.state.lock().await;
         if let State::Running { running, .. } = std::mem::replace(&mut *state, State::Stopped) {
-            running.kill(KillReason::Asked);
+            running.kill(KillReason::Requested);
             running.wait().await;
         }
         self.remove_directory().await

@@ -64,7 +64,7 @@ impl Drop for Own {
         }
         // At once: a command that is still held would keep the processes alive otherwise.
         if let State::Running { running, .. } = &state {
-            running.kill(KillReason::Asked);
+            running.kill(KillReason::Requested);
         }
         let directory = std::mem::take(&mut self.directory);
         let clear = async move {

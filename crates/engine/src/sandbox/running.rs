@@ -316,7 +316,7 @@ impl NameSockets for Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.kill(KillReason::Asked);
+        self.kill(KillReason::Requested);
     }
 }
 

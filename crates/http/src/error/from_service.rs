@@ -81,7 +81,7 @@ impl From<RepositoryError> for ApiError {
                 ErrorCode::WorkerUnreadable,
                 "what is stored of the worker cannot be read; the operator can mend it, or the worker can be deleted",
             ),
-            RepositoryError::UnknownPlace => return invalid_cursor(),
+            RepositoryError::UnknownCursor => return invalid_cursor(),
             RepositoryError::Refused { .. } => return Self::internal(error),
         };
         let passes = matches!(code, ErrorCode::DatabaseUnavailable | ErrorCode::StorageReadOnly);
@@ -95,7 +95,7 @@ impl From<WorkerError> for ApiError {
         match error {
             WorkerError::Access(error) => error.into(),
             WorkerError::NotFound(id) => unknown(id),
-            WorkerError::UnknownPlace => invalid_cursor(),
+            WorkerError::UnknownCursor => invalid_cursor(),
             WorkerError::Repository(error) => error.into(),
         }
     }
@@ -320,14 +320,14 @@ mod tests {
 
     #[test]
     fn code_that_takes_a_compiler_too_much_is_refused_by_a_name_of_its_own() {
-        for (what, said) in [
+        for (what, message) in [
             (TooExpensive::Time, "this cannot be compiled: it takes too long"),
             (TooExpensive::Memory, "this cannot be compiled: it takes too much memory"),
             (TooExpensive::Crash, "this cannot be compiled: it ends the compiler"),
         ] {
             let error = ApiError::from(DeployError::TooExpensive(what));
             let status = error.to_response(None).status().as_u16();
-            assert_eq!((status, error.code().as_str(), error.to_string().as_str()), (400, "too_expensive", said));
+            assert_eq!((status, error.code().as_str(), error.to_string().as_str()), (400, "too_expensive", message));
         }
     }
 

@@ -284,17 +284,17 @@ impl Runner {
 
     /// Ends a command that has reported its outcome. That is the last message of a worker script; waiting for its
     /// process to exit could take milliseconds more.
-    async fn abandon(
+    async fn kill_and_drain(
         &mut self,
         command: &mut dyn Command,
         reader: &mut Reader,
         shared: &Shared,
     ) -> Result<CommandExit, SandboxError> {
-        let remains = command.abandon().await?;
-        for (stream, bytes) in remains.output {
+        let drained = command.kill_and_drain().await?;
+        for (stream, bytes) in drained.output {
             reader.take(stream, &bytes, shared, &mut self.events);
         }
-        Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: remains.usage })
+        Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: drained.usage })
     }
 
     async fn start(&mut self, sandbox: &dyn Sandbox, token: &str) -> Result<Box<dyn Command>, SandboxError> {
@@ -345,7 +345,7 @@ impl Runner {
                     Some(CommandEvent::Output { stream, bytes }) => {
                         reader.take(stream, &bytes, shared, &mut self.events);
                         if reader.outcome.is_some() {
-                            return self.abandon(command, reader, shared).await;
+                            return self.kill_and_drain(command, reader, shared).await;
                         }
                     }
                     Some(CommandEvent::Exited(exit)) => return Ok(exit),

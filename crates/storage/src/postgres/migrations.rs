@@ -17,7 +17,7 @@ use super::error::repository_error;
 use super::pool::PgPool;
 use super::session::{PgSession, sorted};
 use crate::error::unavailable;
-use crate::migration::{Applied, MigrateError, apply_pending, check_applied, tell};
+use crate::migration::{Applied, MigrateError, apply_pending, check_applied, log_applied};
 use crate::queries::ANY_THOUSAND;
 use crate::schema::workers;
 use crate::worker_row::WorkerRow;
@@ -55,7 +55,7 @@ type BlockingConnection = AsyncConnectionWrapper<UnnamedPgConnection>;
 pub(super) async fn apply(pool: &PgPool) -> Result<Vec<String>, RepositoryError> {
     let apply =
         |connection: &mut BlockingConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
-    in_transaction(pool, apply).await.inspect(|names| tell(names))
+    in_transaction(pool, apply).await.inspect(|names| log_applied(names))
 }
 
 /// Applies pending migrations, and deletes all workers if requested.

@@ -14,7 +14,7 @@ use workers_domain::access::TenantScope;
 use workers_domain::ports::{LastInvocation, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, Worker, WorkerId};
 
-use super::place::{Key, ListedRow};
+use super::cursor::{ListedRow, SortKey};
 use super::session::{PgSession, sorted};
 use crate::pages::Pages;
 use crate::queries::{
@@ -35,11 +35,11 @@ const RECORD_INVOCATIONS: &str = "\
     ), stored AS ( \
         UPDATE workers SET last_invoked_at = newer.at FROM newer WHERE workers.id = newer.id \
         RETURNING workers.tenant_id, (extract(epoch FROM newer.at) * 1000000)::bigint || '@' || workers.id || ',' AS entry \
-    ), told AS ( \
+    ), tenants AS ( \
         SELECT tenant_id, string_agg(entry, '') AS entries \
         FROM (SELECT *, (row_number() OVER (PARTITION BY tenant_id) - 1) / 100 AS part FROM stored) AS parts \
         GROUP BY tenant_id, part \
-    ) SELECT pg_notify('workers_changes', 'I' || tenant_id || entries) FROM told";
+    ) SELECT pg_notify('workers_changes', 'I' || tenant_id || entries) FROM tenants";
 
 /// The repository of workers in a session.
 pub(super) struct PgWorkers {
@@ -89,15 +89,15 @@ impl WorkerRepository for PgWorkers {
         if let Some(tenant) = scope.tenant() {
             query = query.filter(workers::tenant_id.eq(IdValue::from(tenant)));
         }
-        if let Some(Key { created_at, id }) = request.after.as_ref().map(Key::read).transpose()? {
+        if let Some(SortKey { created_at, id }) = request.after.as_ref().map(SortKey::read).transpose()? {
             // Compare as a pair, so that the index over both columns finds the first row.
             let is_behind = sql::<Bool>("(created_at, id) < (").bind::<Timestamp, _>(created_at);
             query = query.filter(is_behind.sql(", ").bind::<Id, _>(id).sql(")"));
         }
-        let _place = self.session.list_place().await?;
+        let _permit = self.session.list_permit().await?;
         let mut rows: Vec<ListedRow> = sorted("list of workers", query.load(&mut session).await)?;
         let length = request.length();
-        let next = (rows.len() > length).then(|| rows[length - 1].place());
+        let next = (rows.len() > length).then(|| rows[length - 1].cursor());
         rows.truncate(length);
         Ok(Page { items: rows.into_iter().map(|row| row.worker.into_listed()).collect(), next })
     }

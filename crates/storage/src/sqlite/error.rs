@@ -5,7 +5,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use workers_domain::ports::RepositoryError;
 
 use super::file::DatabaseFile;
-use super::room::Obstacle;
+use super::writable::WriteObstacle;
 use crate::error::unavailable;
 
 /// Converts the error of opening a connection to an error of the port.
@@ -61,8 +61,8 @@ pub(super) fn is_busy(error: &DieselError) -> bool {
 
 fn blame_directory(operation: &'static str, file: &DatabaseFile) -> Option<RepositoryError> {
     Some(match file.obstacle()? {
-        obstacle @ Obstacle::ReadOnly(_) => RepositoryError::ReadOnly { operation, source: obstacle.into() },
-        obstacle @ Obstacle::Full(..) => RepositoryError::Full { operation, source: obstacle.into() },
+        obstacle @ WriteObstacle::ReadOnly(_) => RepositoryError::ReadOnly { operation, source: obstacle.into() },
+        obstacle @ WriteObstacle::Full(..) => RepositoryError::Full { operation, source: obstacle.into() },
     })
 }
 

@@ -16,7 +16,7 @@ use workers_private_files::{close_file, open_file};
 
 use super::companions::{COMPANIONS, LOG, LOG_INDEX, companion};
 use super::pair::{self, FileId, Note};
-use super::room::{Obstacle, find_obstacle};
+use super::writable::{WriteObstacle, find_write_obstacle};
 use crate::error::ConnectError;
 
 /// The mode of a directory that is created for the file. An existing directory keeps its mode, because it may be shared
@@ -72,7 +72,7 @@ struct Identity {
 
 /// The reason why the file must not be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Displaced {
+pub(super) enum UnusableFile {
     /// The file does not exist.
     #[error("the database file {} is missing", .0.display())]
     Missing(PathBuf),
@@ -142,12 +142,12 @@ impl DatabaseFile {
     }
 
     /// Returns the URI with which SQLite opens the file without creating it.
-    pub(super) fn uri(&self) -> Result<String, Displaced> {
+    pub(super) fn uri(&self) -> Result<String, UnusableFile> {
         let log = companion(&self.path, LOG);
         let parameters = match self.access {
             Access::Use => "mode=rw",
             Access::Look if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
-            Access::Look if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(Displaced::NoIndex(log)),
+            Access::Look if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(UnusableFile::NoIndex(log)),
             // There is no log, and while no server runs none will appear.
             Access::Look => "mode=ro&immutable=1",
         };
@@ -251,8 +251,8 @@ impl DatabaseFile {
     }
 
     /// Returns what prevents writing in the file's directory, if anything.
-    pub(super) fn obstacle(&self) -> Option<Obstacle> {
-        find_obstacle(self.path.parent()?)
+    pub(super) fn obstacle(&self) -> Option<WriteObstacle> {
+        find_write_obstacle(self.path.parent()?)
     }
 
     fn failed(&self, source: io::Error) -> ConnectError {
@@ -261,20 +261,20 @@ impl DatabaseFile {
 
     /// Checks that the path refers to the file that was opened first, and that its content was written by this program.
     /// The first call decides which file that is.
-    pub(super) fn check(&self) -> Result<(), Displaced> {
-        let found = self.path.metadata().map_err(|error| self.displaced(error))?;
+    pub(super) fn check(&self) -> Result<(), UnusableFile> {
+        let found = self.path.metadata().map_err(|error| self.unusable(error))?;
         let identity = Identity::of(&found);
         let opened = match self.opened.get() {
             Some(opened) => opened,
             None => self.open()?,
         };
         if opened.identity != identity {
-            return Err(Displaced::Replaced(self.path.clone()));
+            return Err(UnusableFile::Replaced(self.path.clone()));
         }
         if opened.file.is_none() {
             return Ok(());
         }
-        let id = self.id().map_err(|error| self.displaced(error))?;
+        let id = self.id().map_err(|error| self.unusable(error))?;
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.contains(&id) {
             return Ok(());
@@ -285,13 +285,13 @@ impl DatabaseFile {
                 *ids = note.ids;
                 Ok(())
             }
-            _ => Err(Displaced::Overwritten(self.path.clone())),
+            _ => Err(UnusableFile::Overwritten(self.path.clone())),
         }
     }
 
-    fn open(&self) -> Result<&Opened, Displaced> {
+    fn open(&self) -> Result<&Opened, UnusableFile> {
         if pair::is_mixed(&self.path) {
-            return Err(Displaced::LogOfAnother { path: self.path.clone(), log: companion(&self.path, LOG) });
+            return Err(UnusableFile::LogOfAnother { path: self.path.clone(), log: companion(&self.path, LOG) });
         }
         let open = || {
             if self.access == Access::Look {
@@ -303,14 +303,14 @@ impl DatabaseFile {
             self.accept(&note.map(|note| note.ids).filter(|ids| ids.contains(&id)).unwrap_or_else(|| vec![id]));
             Ok(Opened { identity: Identity::of(&file.metadata()?), file: Some(file) })
         };
-        let opened = open().map_err(|error| self.displaced(error))?;
+        let opened = open().map_err(|error| self.unusable(error))?;
         Ok(self.opened.get_or_init(|| opened))
     }
 
-    fn displaced(&self, error: io::Error) -> Displaced {
+    fn unusable(&self, error: io::Error) -> UnusableFile {
         match error.kind() {
-            io::ErrorKind::NotFound => Displaced::Missing(self.path.clone()),
-            _ => Displaced::Unknown(self.path.clone(), error),
+            io::ErrorKind::NotFound => UnusableFile::Missing(self.path.clone()),
+            _ => UnusableFile::Unknown(self.path.clone(), error),
         }
     }
 }

@@ -12,8 +12,8 @@ use super::error::{is_busy, lacks_schema, query_error};
 use super::file::{Access, DatabaseFile};
 use super::immediate::immediately;
 use super::pool::SqlitePool;
-use super::room::Obstacle;
-use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied, tell};
+use super::writable::WriteObstacle;
+use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied, log_applied};
 use crate::queries::ANY_THOUSAND;
 use crate::schema::{EACH_INDEX, workers};
 use crate::worker_row::WorkerRow;
@@ -25,7 +25,7 @@ const CHECK: &str = "check of the database";
 /// Applies pending migrations.
 pub(super) async fn apply(pool: &SqlitePool) -> Result<Vec<String>, RepositoryError> {
     let apply = |connection: &mut SqliteConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
-    in_transaction(pool, apply).await.inspect(|names| tell(names))
+    in_transaction(pool, apply).await.inspect(|names| log_applied(names))
 }
 
 /// Applies pending migrations, and deletes all workers if requested.
@@ -55,10 +55,10 @@ pub(super) async fn check(pool: &SqlitePool) -> Result<(), RepositoryError> {
         let is_busy = check_writable(connection, file)?;
         match file.obstacle() {
             None => Ok(is_busy),
-            Some(obstacle @ Obstacle::ReadOnly(_)) => {
+            Some(obstacle @ WriteObstacle::ReadOnly(_)) => {
                 Err(RepositoryError::ReadOnly { operation: CHECK, source: obstacle.into() })
             }
-            Some(obstacle @ Obstacle::Full(..)) => {
+            Some(obstacle @ WriteObstacle::Full(..)) => {
                 Err(RepositoryError::Full { operation: CHECK, source: obstacle.into() })
             }
         }

@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 use tracing::instrument;
 use workers_domain::access::TenantScope;
-use workers_domain::ports::{LastInvocation, ListPlace, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::ports::{LastInvocation, Page, PageCursor, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, TenantId, Worker, WorkerId};
 
-use super::place::{Key, ListedRow};
+use super::cursor::{ListedRow, SortKey};
 use super::session::{SqliteSession, together};
 use crate::pages::Pages;
 use crate::queries::{
@@ -71,7 +71,7 @@ impl WorkerRepository for SqliteWorkers {
 
     #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
     async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
-        let after = request.after.as_ref().map(Key::read).transpose()?;
+        let after = request.after.as_ref().map(SortKey::read).transpose()?;
         let (tenant, length) = (scope.tenant(), request.length());
         let read = move |connection: &mut SqliteConnection| {
             let (rows, next) = read_page(connection, tenant, after.as_ref(), length)?;
@@ -170,14 +170,14 @@ impl WorkerRepository for SqliteWorkers {
     }
 }
 
-/// Reads the rows of a page, and the place after them if there are more. If the page cannot end at its last row, it
+/// Reads the rows of a page, and the cursor after them if there are more. If the page cannot end at its last row, it
 /// ends at the next row where it can.
 fn read_page(
     connection: &mut SqliteConnection,
     tenant: Option<TenantId>,
-    after: Option<&Key>,
+    after: Option<&SortKey>,
     limit: usize,
-) -> QueryResult<(Vec<ListedRow>, Option<ListPlace>)> {
+) -> QueryResult<(Vec<ListedRow>, Option<PageCursor>)> {
     // Read one row more than the page has, to find out whether there is another page.
     let mut count = limit.saturating_add(1);
     loop {
@@ -189,7 +189,7 @@ fn read_page(
         if let Some(tenant) = tenant {
             query = query.filter(workers::tenant_id.eq(IdValue::from(tenant)));
         }
-        if let Some(Key { created_at, id }) = after {
+        if let Some(SortKey { created_at, id }) = after {
             let [(before_time, behind_time), (before_id, behind_id)] = [created_at.around(), id.around()];
             // Compare as a pair, so that the index over both columns finds the first row.
             let is_behind = sql::<Bool>(&format!("(created_at, id) < ({before_time}"))
@@ -201,9 +201,9 @@ fn read_page(
         }
         let mut rows: Vec<ListedRow> = query.load(connection)?;
         let ends = limit..rows.len();
-        if let Some((length, place)) = ends.into_iter().find_map(|length| Some((length, rows[length - 1].place()?))) {
+        if let Some((length, cursor)) = ends.into_iter().find_map(|length| Some((length, rows[length - 1].cursor()?))) {
             rows.truncate(length);
-            return Ok((rows, Some(place)));
+            return Ok((rows, Some(cursor)));
         }
         if rows.len() < count {
             return Ok((rows, None));

@@ -1,7 +1,7 @@
 //! A store in memory.
 
+mod cursor;
 mod pending;
-mod place;
 mod state;
 mod transaction;
 mod workers;

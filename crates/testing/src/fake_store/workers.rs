@@ -10,8 +10,8 @@ use workers_domain::access::TenantScope;
 use workers_domain::ports::{LastInvocation, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
+use super::cursor;
 use super::pending::{Pending, rolled_back};
-use super::place;
 use super::state::{Shared, Stored, StoredWorkers, lock};
 
 /// The workers of a store, or of a transaction on it.
@@ -103,13 +103,13 @@ impl WorkerRepository for FakeWorkers {
 
     async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
         let after = request.after.as_ref();
-        let after = after.map(|after| place::read(after).ok_or(RepositoryError::UnknownPlace)).transpose()?;
+        let after = after.map(|after| cursor::read(after).ok_or(RepositoryError::UnknownCursor)).transpose()?;
         let mut items = self.collect(|worker| {
-            scope.contains(worker.tenant_id()) && after.is_none_or(|after| place::key(worker) < after)
+            scope.contains(worker.tenant_id()) && after.is_none_or(|after| cursor::key(worker) < after)
         })?;
-        items.sort_by_key(|worker| Reverse(place::key(worker)));
+        items.sort_by_key(|worker| Reverse(cursor::key(worker)));
         let length = request.length();
-        let next = (items.len() > length).then(|| place::of(&items[length - 1]));
+        let next = (items.len() > length).then(|| cursor::of(&items[length - 1]));
         items.truncate(length);
         Ok(Page { items, next })
     }
