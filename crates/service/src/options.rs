@@ -22,8 +22,8 @@ pub struct ServiceOptions {
     pub network: NetworkPolicy,
     /// Maximum number of invocations that run at the same time.
     pub max_concurrent_invocations: usize,
-    /// Maximum number of invocations of one worker that run at the same time, so that its long invocations leave permits
-    /// for other workers. `None` means three quarters of all permits, at least one. See
+    /// Maximum number of invocations of one worker that run at the same time, so that its long invocations leave
+    /// permits for other workers. `None` means three quarters of all permits, at least one. See
     /// [`ServiceOptions::concurrent_per_worker`].
     pub max_concurrent_per_worker: Option<usize>,
     /// Maximum number of invocations that wait for a permit at the same time. Further ones are refused, or displace a
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_worker_has_three_quarters_of_all_places_unless_it_was_said_otherwise() {
+    fn one_worker_has_three_quarters_of_all_permits_by_default() {
         let share = |all, configured| {
             let options = ServiceOptions {
                 max_concurrent_invocations: all,

@@ -211,8 +211,8 @@ impl Platform {
         Ok(self.shared.unread_budget.bytes())
     }
 
-    /// Returns the memory budget of responses that clients have not read yet. Requires no call context, because the server
-    /// counts its own responses in it.
+    /// Returns the memory budget of responses that clients have not read yet. Requires no call context, because the
+    /// server counts its own responses in it.
     #[must_use]
     pub fn unread_budget(&self) -> &UnreadBudget {
         &self.shared.unread_budget

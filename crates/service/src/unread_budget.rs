@@ -16,8 +16,8 @@ const BLOCK: usize = 1024;
 /// connections limits their memory.
 const FREE_BYTES: usize = 16 * 1024;
 
-/// Maximum share of one account in the whole budget, in percent. It is more than half, so that two responses longer than
-/// the share never exist at the same time.
+/// Maximum share of one account in the whole budget, in percent. It is more than half, so that two responses longer
+/// than the share never exist at the same time.
 const SHARE_PERCENT: u32 = 75;
 
 /// Number of accounts below which we do not look for accounts that hold nothing.
@@ -26,8 +26,8 @@ const FEW_ACCOUNTS: usize = 32;
 /// The owner of responses: a worker, or `None` for responses that are not from an invocation.
 type Account = Option<WorkerId>;
 
-/// The memory budget of responses that clients have not read yet. The responses of one worker take at most three quarters of
-/// it, and so do all responses that are not from a worker.
+/// The memory budget of responses that clients have not read yet. The responses of one worker take at most three
+/// quarters of it, and so do all responses that are not from a worker.
 #[derive(Debug)]
 pub struct UnreadBudget {
     permits: Arc<Semaphore>,

@@ -30,7 +30,7 @@ pub(crate) struct RollbackCell(Arc<OnceLock<RollbackReason>>);
 
 impl RollbackCell {
     /// Stores the reason. Only the first one counts.
-    pub(crate) fn note(&self, reason: RollbackReason) {
+    pub(crate) fn record(&self, reason: RollbackReason) {
         let _ = self.0.set(reason);
     }
 

@@ -30,7 +30,7 @@ macro_rules! sandbox_conformance {
             a_command_prints_and_exits_with_its_code,
             both_outputs_arrive_apart_and_whole,
             a_large_output_is_not_lost_to_a_slow_reader,
-            a_command_that_is_not_there_is_told_as_such,
+            a_command_that_is_not_there_is_reported_as_such,
             a_command_gets_its_arguments_and_environment_and_no_other,
             files_are_found_below_the_working_directory,
             files_can_be_written_after_a_command_has_run,
@@ -48,9 +48,9 @@ macro_rules! sandbox_conformance {
             a_command_is_killed_at_its_deadline_and_its_output_arrives,
             a_command_is_killed_when_asked,
             a_command_ends_when_its_sandbox_is_stopped,
-            a_signal_is_told_as_such,
+            a_signal_is_reported_as_such,
             two_commands_run_in_one_sandbox,
-            an_event_that_nobody_waited_for_is_not_lost,
+            an_event_that_no_caller_waited_for_is_not_lost,
             what_a_command_leaves_behind_does_not_hold_up_its_end,
             sandboxes_do_not_see_each_others_files,
             many_sandboxes_at_once_are_not_mixed_up,
@@ -77,7 +77,7 @@ macro_rules! sandbox_memory_conformance {
         $crate::sandbox_conformance! {
             @each $provider, $make_provider,
             a_command_that_takes_too_much_memory_is_killed_for_it,
-            usage_is_told,
+            usage_is_reported,
         }
     };
 }
@@ -107,13 +107,13 @@ fn numbers(before: &str, count: usize) -> String {
 }
 
 #[derive(Debug)]
-struct Ran {
+struct CommandResult {
     stdout: String,
     stderr: String,
     exit: CommandExit,
 }
 
-async fn finish(command: &mut dyn Command) -> Ran {
+async fn finish(command: &mut dyn Command) -> CommandResult {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         match command.next_event().await.expect("the command is not lost").expect("an end comes before the end") {
@@ -122,13 +122,13 @@ async fn finish(command: &mut dyn Command) -> Ran {
             CommandEvent::Exited(exit) => {
                 assert_eq!(command.next_event().await.expect("no error"), None, "nothing comes after the end");
                 let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-                return Ran { stdout: text(stdout), stderr: text(stderr), exit };
+                return CommandResult { stdout: text(stdout), stderr: text(stderr), exit };
             }
         }
     }
 }
 
-async fn run(sandbox: &dyn Sandbox, text: &str) -> Ran {
+async fn run(sandbox: &dyn Sandbox, text: &str) -> CommandResult {
     let mut command = sandbox.run(script(text)).await.expect("node starts");
     finish(&mut *command).await
 }
@@ -173,7 +173,7 @@ pub async fn a_large_output_is_not_lost_to_a_slow_reader(provider: &dyn SandboxP
 }
 
 /// Checks that running a program that does not exist fails with `CommandNotFound`.
-pub async fn a_command_that_is_not_there_is_told_as_such(provider: &dyn SandboxProvider) {
+pub async fn a_command_that_is_not_there_is_reported_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let spec = CommandSpec::named("no-such-program", Vec::new());
     let error = sandbox.run(spec).await.err().expect("it is not found");
@@ -422,7 +422,7 @@ pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxPr
 }
 
 /// Checks that the exit of a command that a signal ended names that signal.
-pub async fn a_signal_is_told_as_such(provider: &dyn SandboxProvider) {
+pub async fn a_signal_is_reported_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let ran = run(&*sandbox, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)").await;
     assert_eq!((ran.exit.status, ran.exit.killed), (ExitStatus::Signal(15), None));
@@ -443,7 +443,7 @@ pub async fn two_commands_run_in_one_sandbox(provider: &dyn SandboxProvider) {
 }
 
 /// Checks that no event is lost when a call of `next_event` is dropped.
-pub async fn an_event_that_nobody_waited_for_is_not_lost(provider: &dyn SandboxProvider) {
+pub async fn an_event_that_no_caller_waited_for_is_not_lost(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text =
         "let i = 0; const timer = setInterval(() => { console.log(i); if (++i === 50) clearInterval(timer) }, 2)";
@@ -533,7 +533,7 @@ pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dy
 }
 
 /// Checks that the exit of a command contains its processor time and its memory. For providers that limit memory.
-pub async fn usage_is_told(provider: &dyn SandboxProvider) {
+pub async fn usage_is_reported(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
     let usage = run(&*sandbox, text).await.exit.usage;

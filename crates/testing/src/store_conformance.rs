@@ -29,7 +29,7 @@ macro_rules! store_conformance {
                 workers_are_listed_newest_first,
                 workers_of_the_same_time_are_listed_by_id,
                 pages_lead_through_the_whole_list,
-                a_place_that_is_of_no_page_is_refused,
+                a_cursor_that_is_of_no_page_is_refused,
                 every_state_survives,
                 a_state_replaces_all_of_the_one_before,
                 a_change_of_state_touches_nothing_else,

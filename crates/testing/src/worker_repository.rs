@@ -243,7 +243,7 @@ pub async fn pages_of_one_tenant_hold_no_other(store: &dyn Store) {
             assert_eq!(found, own, "{tenant}: {count}");
         }
     }
-    // A place belongs to the list of all tenants: in another tenant's list it continues at the same time.
+    // A cursor belongs to the list of all tenants: in another tenant's list it continues at the same time.
     let middle = good(repository.list_page(&scope_of(one), &page(None, 5)).await);
     let last = middle.items.last().map_or_else(|| at(0), |worker| worker.created_at);
     let behind = good(repository.list_page(&scope_of(another), &page(middle.next.as_ref(), 100)).await);
@@ -266,21 +266,21 @@ pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(s
     good(repository.insert(&newer, "").await);
     let second = good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await);
     assert_eq!((ids(&first.items), ids(&second.items)), (all[..3].to_vec(), all[5..8].to_vec()));
-    // A place can be used again and continues at the same point.
+    // A cursor can be used again and continues at the same point.
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await), second);
     good(store.schema().set_up(ExistingWorkers::Remove).await);
     let end = Page { items: Vec::new(), next: None };
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(second.next.as_ref(), 3)).await), end);
 }
 
-/// Checks that a place that no page has returned is refused.
-pub async fn a_place_that_is_of_no_page_is_refused(store: &dyn Store) {
+/// Checks that a cursor that no page has returned is refused.
+pub async fn a_cursor_that_is_of_no_page_is_refused(store: &dyn Store) {
     let repository = store.workers();
     insert(store, &[&worker(at(0)), &worker(at(1))]).await;
-    let place = good(repository.list_page(&scope_of_all(), &page(None, 1)).await)
+    let cursor = good(repository.list_page(&scope_of_all(), &page(None, 1)).await)
         .next
         .unwrap_or_else(|| panic!("there is more"));
-    let real = place.as_bytes();
+    let real = cursor.as_bytes();
     let mut longer = real.to_vec();
     longer.push(0);
     let mut other = real.to_vec();

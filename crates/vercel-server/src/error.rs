@@ -114,7 +114,7 @@ impl ApiError {
     }
 
     /// Creates an error with the container's own message, which is written for the client.
-    pub(crate) fn told_by(code: ErrorCode, error: &SandboxError) -> Self {
+    pub(crate) fn from_sandbox_error(code: ErrorCode, error: &SandboxError) -> Self {
         Self::new(code, in_words(&error.message))
     }
 
@@ -122,7 +122,7 @@ impl ApiError {
     pub(crate) fn from_container(error: &SandboxError) -> Self {
         match error.kind {
             SandboxErrorKind::Stopped => Self::stopped(),
-            SandboxErrorKind::FileRefused => Self::told_by(ErrorCode::FileError, error),
+            SandboxErrorKind::FileRefused => Self::from_sandbox_error(ErrorCode::FileError, error),
             SandboxErrorKind::FileNotFound => Self::new(ErrorCode::NotFound, "File not found."),
             SandboxErrorKind::SnapshotNotFound => snapshot_gone(),
             SandboxErrorKind::StorageFull => {

@@ -83,11 +83,11 @@ impl Settings {
         let database = DatabaseSettings::new(options.database.clone())?;
         // This comes before anything in the directory is read and trusted.
         close_data_directory(&database.data_dir).context("cannot use the data directory")?;
-        Self::look(options)
+        Self::inspect(options)
     }
 
     /// Does the same, but changes nothing. `workersd doctor` uses it.
-    pub(crate) fn look(options: ServeOptions) -> anyhow::Result<Self> {
+    pub(crate) fn inspect(options: ServeOptions) -> anyhow::Result<Self> {
         let sources = options.database.sources.clone();
         let mut database = DatabaseSettings::new(options.database)?;
         let tunable = options.tunable.or(read_file(&database.data_dir.join(FILE_NAME))?);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn one_worker_has_three_quarters_of_the_places_unless_told_otherwise() {
+    fn one_worker_has_three_quarters_of_the_permits_by_default() {
         let share = |arguments: &[&str]| serve(arguments).unwrap().service.concurrent_per_worker();
         assert_eq!(share(&["--concurrency", "8"]), 6);
         assert_eq!(share(&["--concurrency", "8", "--max-concurrent-per-worker", "2"]), 2);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_has_ten_seconds_in_the_database_unless_told_otherwise() {
+    fn a_statement_has_ten_seconds_in_the_database_by_default() {
         let limit = |arguments: &[&str]| serve(arguments).unwrap().database.storage.statement_timeout;
         assert_eq!(limit(&[]), Duration::from_secs(10));
         assert_eq!(limit(&["--database-timeout", "2s"]), Duration::from_secs(2));
@@ -355,14 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sweep_begins_every_minute_unless_told_otherwise() {
+    fn the_sweep_begins_every_minute_by_default() {
         let interval = |arguments: &[&str]| serve(arguments).unwrap().service.sweep_interval;
         assert_eq!(interval(&[]), Duration::from_mins(1));
         assert_eq!(interval(&["--sweep-interval", "5s"]), Duration::from_secs(5));
     }
 
     #[test]
-    fn the_network_is_public_addresses_unless_told_otherwise() {
+    fn the_network_is_public_addresses_by_default() {
         use workers_domain::NetworkPolicy;
         let settings = serve(&[]).unwrap();
         assert_eq!((settings.service.network, settings.network_open), (NetworkPolicy::AllowAll, Vec::new()));
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_console_is_served_unless_told_otherwise() {
+    fn the_console_is_served_by_default() {
         assert!(serve(&[]).unwrap().http.console.is_some());
         assert!(serve(&["--console", "false"]).unwrap().http.console.is_none());
         assert!(serve(&["--console", "maybe"]).is_err());

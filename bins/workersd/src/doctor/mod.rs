@@ -20,7 +20,7 @@ use crate::{engine, output, sandboxes, telemetry, vercel_api};
 /// Runs all checks. Fails if something is missing that the server cannot do without.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
-    let settings = Settings::look(*options)?;
+    let settings = Settings::inspect(*options)?;
     // This check comes first: the server may repair many faults while the other checks run, and they would go unseen.
     let mut complete = print_findings(running::check(&settings).await);
     let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
@@ -108,7 +108,7 @@ async fn check_database(settings: &Settings) -> bool {
 
 /// Checks the database without changing anything: no file, no directory, no schema.
 async fn inspect_database(settings: &DatabaseSettings) -> anyhow::Result<(&'static str, Option<ConnectionLimits>)> {
-    let database = Database::look(&settings.url, &settings.storage).await?;
+    let database = Database::inspect(&settings.url, &settings.storage).await?;
     if !database.is_there().await? {
         return Ok(("none yet", None));
     }

@@ -11,7 +11,7 @@ use workers_service::{CompileFailure, Rejection, TooExpensive, WorkerScript};
 use super::exit_cause::ExitCause;
 use super::slot::Slot;
 use super::watch::{Bounds, WatchOutcome, watch};
-use crate::wire::{Answer, Verdict};
+use crate::wire::{Response, Verdict};
 
 /// Number of processes that one source may crash before it is refused: faulty memory crashes one now and then.
 const CRASHES: u32 = 2;
@@ -34,7 +34,7 @@ enum Outcome {
     Crashed,
     /// There is no evidence against the source.
     Failed(String),
-    /// A process sent an invalid answer, or the compiler failed because of a bug.
+    /// A process sent an invalid response, or the compiler failed because of a bug.
     Invalid(String),
 }
 
@@ -85,13 +85,13 @@ async fn attempt(slot: &mut Slot, source: &str, bounds: Bounds) -> Outcome {
     };
     let (id, proc_stat) = (process.id(), process.proc_stat().clone());
     match watch(&proc_stat, bounds, process.compile(source)).await {
-        WatchOutcome::Done(Ok((answer, script))) => {
-            if answer.stays {
+        WatchOutcome::Done(Ok((response, script))) => {
+            if response.stays {
                 slot.return_process();
             } else {
                 slot.kill_process();
             }
-            interpret(answer, script)
+            interpret(response, script)
         }
         WatchOutcome::Done(Err(error)) => exited(slot, error).await,
         WatchOutcome::OverProcessorTime => {
@@ -126,11 +126,11 @@ async fn exited(slot: &mut Slot, error: std::io::Error) -> Outcome {
     }
 }
 
-fn interpret(answer: Answer, script: Vec<u8>) -> Outcome {
-    if let Some(panic) = answer.panic {
+fn interpret(response: Response, script: Vec<u8>) -> Outcome {
+    if let Some(panic) = response.panic {
         tracing::error!(panic, "the compiler panicked; this is a bug");
     }
-    match answer.verdict {
+    match response.verdict {
         Verdict::Script { functions } => match String::from_utf8(script) {
             Ok(code) => Outcome::Compiled(WorkerScript { code, functions }),
             Err(error) => Outcome::Invalid(error.to_string()),

@@ -1,7 +1,7 @@
 //! The pool of compiler processes, on the server's side.
 //!
-//! A process is either idle or in use by a [`Slot`](slot::Slot), which holds one of the pool's permits. There are at most
-//! as many processes as permits, and one is left when nothing has been compiled for a while.
+//! A process is either idle or in use by a [`Slot`](slot::Slot), which holds one of the pool's permits. There are at
+//! most as many processes as permits, and one is left when nothing has been compiled for a while.
 
 mod attempts;
 mod exit_cause;

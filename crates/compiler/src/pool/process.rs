@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::exit_cause::ExitCause;
 use super::proc_stat::{ProcStat, Reading};
 use super::spawner::{Exit, Spawner};
-use crate::wire::{self, Answer, Hello};
+use crate::wire::{self, Hello, Response};
 
 /// A compiler process. Dropping it kills it.
 pub(super) struct CompilerProcess {
@@ -19,7 +19,7 @@ pub(super) struct CompilerProcess {
     child: Option<Child>,
     id: u32,
     sources: pipe::Sender,
-    answers: pipe::Receiver,
+    responses: pipe::Receiver,
     proc_stat: ProcStat,
     spawner: Spawner,
 }
@@ -29,8 +29,8 @@ impl CompilerProcess {
     pub(super) fn new(mut child: Child, spawner: Spawner, runtime: &Handle) -> io::Result<Self> {
         let _served_by = runtime.enter();
         match open(&mut child) {
-            Ok((sources, answers, proc_stat)) => {
-                Ok(Self { id: child.id(), child: Some(child), sources, answers, proc_stat, spawner })
+            Ok((sources, responses, proc_stat)) => {
+                Ok(Self { id: child.id(), child: Some(child), sources, responses, proc_stat, spawner })
             }
             Err(error) => {
                 spawner.kill_and_reap(child, Exit::Requested);
@@ -59,17 +59,17 @@ impl CompilerProcess {
 
     /// Waits until the process is ready for sources.
     pub(super) async fn hello(&mut self) -> io::Result<()> {
-        match wire::receive_frame::<Hello>(&mut self.answers).await?.0.problem {
+        match wire::receive_frame::<Hello>(&mut self.responses).await?.0.problem {
             None => Ok(()),
             Some(problem) => Err(io::Error::other(problem)),
         }
     }
 
-    /// Sends a source and waits for the answer. If this future is dropped before it completes, the process must not be
-    /// used any more.
-    pub(super) async fn compile(&mut self, source: &str) -> io::Result<(Answer, Vec<u8>)> {
+    /// Sends a source and waits for the response. If this future is dropped before it completes, the process must not
+    /// be used any more.
+    pub(super) async fn compile(&mut self, source: &str) -> io::Result<(Response, Vec<u8>)> {
         wire::send_source(&mut self.sources, source).await?;
-        wire::receive_frame(&mut self.answers).await
+        wire::receive_frame(&mut self.responses).await
     }
 
     /// Ends the process because of a defect that was found before it got a source.
@@ -91,8 +91,8 @@ impl CompilerProcess {
 fn open(child: &mut Child) -> io::Result<(pipe::Sender, pipe::Receiver, ProcStat)> {
     let lost = || io::Error::other("it has no pipes");
     let sources = OwnedFd::from(child.stdin.take().ok_or_else(lost)?);
-    let answers = OwnedFd::from(child.stdout.take().ok_or_else(lost)?);
-    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(answers)?, ProcStat::open(child.id())?))
+    let responses = OwnedFd::from(child.stdout.take().ok_or_else(lost)?);
+    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(responses)?, ProcStat::open(child.id())?))
 }
 
 impl Drop for CompilerProcess {

@@ -141,7 +141,7 @@ fn start(program: &Path, memory_bytes: u64, newer_node: bool) -> io::Result<Chil
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // Regular messages come with the answers. What the runtime prints before an abort is evidence, and only this
+        // Regular messages come with the responses. What the runtime prints before an abort is evidence, and only this
         // program reads it: a user's text must not get into the server's log.
         .stderr(Stdio::piped())
         .spawn()

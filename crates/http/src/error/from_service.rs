@@ -15,8 +15,8 @@ use super::{ApiError, ErrorCode};
 
 /// The retry time for errors that happen because a component is unavailable.
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
-/// The retry time for responses that found no memory. A response that is being read releases its memory sooner; one that is
-/// not read is dropped after a while.
+/// The retry time for responses that found no memory. A response that is being read releases its memory sooner; one
+/// that is not read is dropped after a while.
 const RETRY_WHEN_UNREAD: Duration = Duration::from_secs(5);
 /// Maximum length of a client's own text that is quoted in a message, in characters.
 const QUOTED_CHARS: usize = 100;
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_needs_its_operator_is_told_by_its_own_code_and_without_internals() {
+    fn a_database_that_needs_its_operator_is_reported_by_its_own_code_and_without_internals() {
         let secret = || "/var/lib/w.sqlite3".into();
         for (error, code, retry_after) in [
             (RepositoryError::ReadOnly { operation: "o", source: secret() }, ErrorCode::StorageReadOnly, Some("5")),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deploy_for_which_there_was_no_room_is_told_as_that_and_names_no_worker() {
+    fn a_deploy_for_which_there_was_no_room_is_reported_as_that_and_names_no_worker() {
         let source = SandboxError::new(SandboxErrorKind::StorageFull, "no space left on /var");
         let error = ApiError::from(DeployError::Sandbox { worker_id: WorkerId::from(uuid::Uuid::nil()), source });
         assert_eq!(error.code(), ErrorCode::StorageFull);

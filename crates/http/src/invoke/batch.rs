@@ -93,11 +93,11 @@ pub(crate) async fn handle(
 ) -> Result<HttpResponse, ApiError> {
     let (id, function) = path.into_inner();
     let invocation = begin(&api, &call, &request, &id, &function, payload).await?;
-    answer(&api, function, invocation).await
+    respond(&api, function, invocation).await
 }
 
 /// Waits for the end of an invocation, and creates the response.
-pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn respond(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
     let mut logs = Vec::new();
     loop {
         match drain_or(api, invocation.next()).await?.map(|event| event.kind) {

@@ -43,20 +43,20 @@ fn parse_page(query: &str, maximum: NonZeroU32) -> Result<Page, ApiError> {
     let pairs = Query::<Vec<(String, String)>>::from_query(query).map_err(|error| {
         ApiError::new(ErrorCode::BadRequest, "the query of the URL is malformed").because(error.to_string())
     })?;
-    let limit = only(&pairs, "limit").map_err(|Repeated| invalid_limit(maximum))?;
+    let limit = only(&pairs, "limit").map_err(|DuplicateParameter| invalid_limit(maximum))?;
     let limit = limit.map(|text| parse_limit(text, maximum).ok_or_else(|| invalid_limit(maximum))).transpose()?;
-    let cursor = only(&pairs, "cursor").map_err(|Repeated| invalid_cursor())?;
+    let cursor = only(&pairs, "cursor").map_err(|DuplicateParameter| invalid_cursor())?;
     let after = cursor.map(|text| parse_cursor(text).ok_or_else(invalid_cursor)).transpose()?;
     Ok(Page { limit, after })
 }
 
 /// The error for a parameter that occurs more than once.
-struct Repeated;
+struct DuplicateParameter;
 
-fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Repeated> {
+fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, DuplicateParameter> {
     let mut values = pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
     let value = values.next();
-    if values.next().is_some() { Err(Repeated) } else { Ok(value) }
+    if values.next().is_some() { Err(DuplicateParameter) } else { Ok(value) }
 }
 
 fn parse_limit(text: &str, maximum: NonZeroU32) -> Option<NonZeroU32> {

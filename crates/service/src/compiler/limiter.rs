@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// longer.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// Limits how many compilations run at the same time: one permit per core by default, because a compilation keeps a core
-/// busy. The queue in front of the permits is limited in length and time. First come, first served.
+/// Limits how many compilations run at the same time: one permit per core by default, because a compilation keeps a
+/// core busy. The queue in front of the permits is limited in length and time. First come, first served.
 #[derive(Debug)]
 pub struct CompileLimiter {
     permits: Arc<Semaphore>,

@@ -15,8 +15,8 @@ const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(
 /// The permit of an invocation to run.
 pub(super) type InvocationPermit = Permit<TenantId, WorkerId>;
 
-/// A number of permits with a bounded queue in front of them. The queue is fair between tenants, and between the workers
-/// of a tenant.
+/// A number of permits with a bounded queue in front of them. The queue is fair between tenants, and between the
+/// workers of a tenant.
 pub(super) struct Admission {
     queue: Arc<FairQueue<TenantId, WorkerId>>,
     timeout: Duration,

@@ -21,8 +21,8 @@ const EVENT_BACKLOG: usize = 64;
 const NO_PAYLOAD: &str = "{}";
 
 impl InvocationService {
-    /// Starts an invocation. Waits for a free permit; everything after that is reported as events. A payload that is not
-    /// JSON counts as `{}`.
+    /// Starts an invocation. Waits for a free permit; everything after that is reported as events. A payload that is
+    /// not JSON counts as `{}`.
     ///
     /// # Errors
     ///

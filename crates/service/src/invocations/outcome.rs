@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_code_is_told_of_a_process_that_exited_and_of_no_other() {
+    fn an_exit_code_is_reported_of_a_process_that_exited_and_of_no_other() {
         for (code, expected) in [("process_exit", Some(7)), ("thrown", None), ("result_too_large", None)] {
             let mut frame = frame(code, "{\"message\":\"m\"}");
             frame.meta.exit_code = Some(7);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_without_a_record_is_told_by_its_code() {
+    fn an_exit_without_a_record_is_reported_by_its_code() {
         assert_eq!(code_of(&exit(None, ExitStatus::Code(13)), &STARTED), FailureCode::NeverSettled);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(0)), &STARTED), FailureCode::ProcessExit);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(1)), &Observed::default()), FailureCode::LoadFailed);

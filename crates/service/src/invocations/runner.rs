@@ -150,7 +150,8 @@ impl Runner {
             None => events.waiting.clear(),
         }
         events.push(InvocationEventKind::Finished(Box::new(report)));
-        // The caller does not have to wait until the sandbox is removed, but the next invocation that gets this permit does.
+        // The caller does not have to wait until the sandbox is removed, but the next invocation that gets this permit
+        // does.
         let cleared = async {
             if let Some(sandbox) = &sandbox {
                 stop(&**sandbox, &inner.shared.health).await;
@@ -253,7 +254,7 @@ impl Runner {
         let token = Uuid::new_v4().simple().to_string();
         let started = tokio::time::Instant::now();
         let mut command = self.start(sandbox, &token).await.map_err(RunError::before)?;
-        let mut reader = Reader::new(&self.call.limits, &token, self.began_at);
+        let mut reader = OutputReader::new(&self.call.limits, &token, self.began_at);
         let exit = self.follow(&mut *command, &mut reader, shared).await;
         let begun = reader.observed.started;
         let exit = exit.map_err(|error| RunError { begun, ..RunError::before(error) })?;
@@ -287,7 +288,7 @@ impl Runner {
     async fn kill_and_drain(
         &mut self,
         command: &mut dyn Command,
-        reader: &mut Reader,
+        reader: &mut OutputReader,
         shared: &Shared,
     ) -> Result<CommandExit, SandboxError> {
         let drained = command.kill_and_drain().await?;
@@ -329,7 +330,7 @@ impl Runner {
     async fn follow(
         &mut self,
         command: &mut dyn Command,
-        reader: &mut Reader,
+        reader: &mut OutputReader,
         shared: &Shared,
     ) -> Result<CommandExit, SandboxError> {
         let deadline = tokio::time::sleep(self.call.limits.sandbox.wall_clock);
@@ -366,7 +367,7 @@ impl Runner {
 }
 
 /// Interprets a command's output.
-struct Reader {
+struct OutputReader {
     /// When the invocation began.
     began_at: DateTime<Utc>,
     decoder: Decoder,
@@ -376,7 +377,7 @@ struct Reader {
     outcome: Option<Reported>,
 }
 
-impl Reader {
+impl OutputReader {
     fn new(limits: &EffectiveLimits, token: &str, began_at: DateTime<Utc>) -> Self {
         Self {
             began_at,

@@ -14,13 +14,13 @@ const MOST: usize = 2048;
 /// The last published changes of some workers.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    workers: HashMap<WorkerId, Last>,
+    workers: HashMap<WorkerId, LastPublished>,
     /// The ids of these workers, oldest entry first.
     order: VecDeque<WorkerId>,
 }
 
 #[derive(Debug, Default)]
-struct Last {
+struct LastPublished {
     state: Option<Arc<Worker>>,
     invoked_at: Option<DateTime<Utc>>,
     is_deleted: bool,
@@ -51,7 +51,7 @@ impl Published {
         }
     }
 
-    fn of(&mut self, id: WorkerId) -> &mut Last {
+    fn of(&mut self, id: WorkerId) -> &mut LastPublished {
         if !self.workers.contains_key(&id) {
             if self.order.len() == MOST
                 && let Some(oldest) = self.order.pop_front()

@@ -75,7 +75,8 @@ struct Refusal {
     message: String,
 }
 
-/// A connection that is lent to a caller. When dropped, it returns to the pool, or is closed if it is not usable any more.
+/// A connection that is lent to a caller. When dropped, it returns to the pool, or is closed if it is not usable any
+/// more.
 pub(super) struct PooledConnection {
     /// Always `Some` until this is dropped.
     connection: Option<PgClient>,
@@ -130,10 +131,10 @@ impl PgPool {
     /// If other lists did not end in time.
     pub(super) async fn list_permit(&self) -> Result<SemaphorePermit<'_>, RepositoryError> {
         let patience = self.shared.acquire_timeout;
-        let Ok(place) = tokio::time::timeout(patience, self.shared.lists.acquire()).await else {
+        let Ok(permit) = tokio::time::timeout(patience, self.shared.lists.acquire()).await else {
             return Err(unavailable(format!("other lists were read for {patience:?}")));
         };
-        place.map_err(unavailable)
+        permit.map_err(unavailable)
     }
 
     /// Lends a connection.

@@ -149,6 +149,6 @@ impl AsyncConnectionCore for PgSession {
 }
 
 /// Converts the error of a failed query to an error of the port.
-pub(super) fn sorted<R>(operation: &'static str, result: QueryResult<R>) -> Result<R, RepositoryError> {
+pub(super) fn map_error<R>(operation: &'static str, result: QueryResult<R>) -> Result<R, RepositoryError> {
     result.map_err(|error| super::error::repository_error(operation, error))
 }

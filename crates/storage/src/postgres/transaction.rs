@@ -5,7 +5,7 @@ use tracing::instrument;
 use workers_domain::ports::{RepositoryError, Transaction, WorkerRepository};
 
 use super::pool::PgPool;
-use super::session::{PgSession, sorted};
+use super::session::{PgSession, map_error};
 use super::transaction_handle::TransactionHandle;
 use super::workers::PgWorkers;
 use crate::transaction::{BEGIN, COMMIT};
@@ -18,7 +18,7 @@ pub(super) struct PgTransaction {
 
 impl PgTransaction {
     pub(super) async fn begin(pool: &PgPool) -> Result<Self, RepositoryError> {
-        let handle = sorted(BEGIN, TransactionHandle::open(pool).await)?;
+        let handle = map_error(BEGIN, TransactionHandle::open(pool).await)?;
         Ok(Self { workers: PgWorkers::new(PgSession::within(handle.clone())), handle })
     }
 }
@@ -31,6 +31,6 @@ impl Transaction for PgTransaction {
 
     #[instrument(name = "storage.commit", level = "debug", skip_all)]
     async fn commit(self: Box<Self>) -> Result<(), RepositoryError> {
-        sorted(COMMIT, self.handle.commit().await)
+        map_error(COMMIT, self.handle.commit().await)
     }
 }

@@ -80,10 +80,10 @@ impl TransactionHandle {
                         pool.renew(connection.generation());
                     }
                     if Instant::now() >= deadline {
-                        end.note(RollbackReason::HeldTooLong(pool.transaction_timeout()));
+                        end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));
                         return carry(end.error());
                     }
-                    end.note(RollbackReason::Refused);
+                    end.record(RollbackReason::Refused);
                     if is_in_the_way(&error) { carry(rolled_back(error)) } else { error }
                 });
                 let continues = result.is_ok();
@@ -149,7 +149,7 @@ async fn run(
             }
             Ok(None) => break,
             Err(_) => {
-                end.note(RollbackReason::HeldTooLong(pool.transaction_timeout()));
+                end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));
                 break;
             }
         }

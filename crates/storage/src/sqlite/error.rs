@@ -74,20 +74,21 @@ mod tests {
     #[test]
     fn what_sqlite_says_is_sorted_by_what_can_be_done_about_it() {
         let directory = tempfile::tempdir().unwrap();
-        let file = DatabaseFile::new(&directory.path().join("workers.sqlite3"), Access::Use).unwrap();
-        let said = |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
-        let sorted = |message| query_error("insert of a worker", said(message), &file);
-        assert!(matches!(sorted("database or disk is full"), RepositoryError::Full { .. }));
-        assert!(matches!(sorted("CHECK constraint failed"), RepositoryError::Refused { .. }));
-        assert!(matches!(sorted("attempt to write a readonly database"), RepositoryError::ReadOnly { .. }));
+        let file = DatabaseFile::new(&directory.path().join("workers.sqlite3"), Access::ReadWrite).unwrap();
+        let database_error =
+            |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
+        let converted = |message| query_error("insert of a worker", database_error(message), &file);
+        assert!(matches!(converted("database or disk is full"), RepositoryError::Full { .. }));
+        assert!(matches!(converted("CHECK constraint failed"), RepositoryError::Refused { .. }));
+        assert!(matches!(converted("attempt to write a readonly database"), RepositoryError::ReadOnly { .. }));
         for damaged in ["database disk image is malformed", "file is not a database", "malformed database schema (w)"] {
-            assert!(matches!(sorted(damaged), RepositoryError::Damaged(_)), "{damaged}");
+            assert!(matches!(converted(damaged), RepositoryError::Damaged(_)), "{damaged}");
         }
         for lacking in ["no such table: workers", "table workers has no column named name", "no such column: name"] {
-            assert!(matches!(sorted(lacking), RepositoryError::SchemaMissing), "{lacking}");
+            assert!(matches!(converted(lacking), RepositoryError::SchemaMissing), "{lacking}");
         }
         for passing in ["database is locked", "disk I/O error", "unable to open database file", "locking protocol"] {
-            assert!(matches!(sorted(passing), RepositoryError::Unavailable(_)), "{passing}");
+            assert!(matches!(converted(passing), RepositoryError::Unavailable(_)), "{passing}");
         }
     }
 }

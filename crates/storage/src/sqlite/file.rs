@@ -27,10 +27,10 @@ const DIRECTORY_MODE: u32 = 0o700;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Read and written.
-    Use,
+    ReadWrite,
     /// Only examined. Neither the file nor anything beside it is changed. In particular SQLite must not create a log or
     /// an index, or copy the log into the file.
-    Look,
+    Inspect,
 }
 
 /// The file of a database.
@@ -117,7 +117,7 @@ impl DatabaseFile {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path must be valid UTF-8")));
         };
         let uri = format!("file://{}", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
-        if access == Access::Use {
+        if access == Access::ReadWrite {
             close_files(&path).map_err(failed)?;
         }
         Ok(Self {
@@ -145,11 +145,11 @@ impl DatabaseFile {
     pub(super) fn uri(&self) -> Result<String, UnusableFile> {
         let log = companion(&self.path, LOG);
         let parameters = match self.access {
-            Access::Use => "mode=rw",
-            Access::Look if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
-            Access::Look if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(UnusableFile::NoIndex(log)),
+            Access::ReadWrite => "mode=rw",
+            Access::Inspect if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
+            Access::Inspect if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(UnusableFile::NoIndex(log)),
             // There is no log, and while no server runs none will appear.
-            Access::Look => "mode=ro&immutable=1",
+            Access::Inspect => "mode=ro&immutable=1",
         };
         Ok(format!("{}?{parameters}", self.uri))
     }
@@ -238,7 +238,7 @@ impl DatabaseFile {
     /// Records which log belongs to the file, once it has been opened. A failure is only logged: without the record we
     /// just cannot detect a mismatch.
     pub(super) fn note_log(&self) {
-        if self.access == Access::Use
+        if self.access == Access::ReadWrite
             && let Err(error) = pair::note_log(&self.path)
         {
             debug!(%error, "failed to note which log belongs to the database file");
@@ -294,7 +294,7 @@ impl DatabaseFile {
             return Err(UnusableFile::LogOfAnother { path: self.path.clone(), log: companion(&self.path, LOG) });
         }
         let open = || {
-            if self.access == Access::Look {
+            if self.access == Access::Inspect {
                 return Ok(Opened { identity: Identity::of(&self.path.metadata()?), file: None });
             }
             let file = File::open(&self.path)?;

@@ -52,10 +52,10 @@ const READ_ONLY: &str = "PRAGMA query_only = ON;";
 
 /// Settings of a connection that must not change anything. It also needs a timeout, because the log's index may be
 /// locked for a moment.
-const LOOK: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
+const INSPECT_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
 /// Settings of a connection that only tests whether it could write: it does not wait for the lock.
-const IMPATIENT: &str = "PRAGMA busy_timeout = 0;";
+const NO_BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 0;";
 
 /// How long a caller waits for a task: longer than SQLite waits for another process, and no longer than is acceptable
 /// for a request. If the disk does not respond, the task continues for as long as that takes, and keeps its connection.
@@ -109,14 +109,14 @@ impl SqlitePool {
     pub(super) fn new(path: &Path, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
         let file = Arc::new(DatabaseFile::new(path, access)?);
         let sub_pool = |pragmas: &'static [&'static str], max_connections| {
-            let pragmas = if access == Access::Look { &[LOOK][..] } else { pragmas };
+            let pragmas = if access == Access::Inspect { &[INSPECT_PRAGMAS][..] } else { pragmas };
             SubPool::new(&file, pragmas, max_connections, options.acquire_timeout)
         };
         Ok(Self {
             readers: sub_pool(&[PRAGMAS, READ_ONLY], options.max_connections.max(1)),
             listers: sub_pool(&[PRAGMAS, READ_ONLY], options.max_listing()),
             writer: sub_pool(&[PRAGMAS], 1),
-            prober: sub_pool(&[PRAGMAS, IMPATIENT], 1),
+            prober: sub_pool(&[PRAGMAS, NO_BUSY_TIMEOUT], 1),
             file,
             writes: Arc::default(),
             in_transaction: Flag::default(),
@@ -478,7 +478,7 @@ mod tests {
 
     fn pool(directory: &Path, max_connections: usize) -> Arc<SqlitePool> {
         let options = StorageOptions { max_connections, ..StorageOptions::default() };
-        let pool = SqlitePool::new(&directory.join("workers.sqlite3"), Access::Use, &options).unwrap();
+        let pool = SqlitePool::new(&directory.join("workers.sqlite3"), Access::ReadWrite, &options).unwrap();
         pool.file().create_if_none().unwrap();
         Arc::new(pool)
     }

@@ -96,7 +96,7 @@ impl TransactionHandle {
             let result = task(connection).map_err(|error| query_error(operation, error, file));
             let continues = result.is_ok();
             if !continues {
-                end.note(RollbackReason::Refused);
+                end.record(RollbackReason::Refused);
             }
             // The caller may have gone.
             let _ = reply.send(result);
@@ -142,7 +142,7 @@ fn run(
             Ok(Request::Commit) => return Ok(()),
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Stop::RolledBack),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                end.note(RollbackReason::HeldTooLong(limit));
+                end.record(RollbackReason::HeldTooLong(limit));
                 return Err(Stop::RolledBack);
             }
         }

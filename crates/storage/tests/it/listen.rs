@@ -51,7 +51,7 @@ async fn every_change_names_the_tenant_whose_worker_it_is() {
 }
 
 #[tokio::test]
-async fn invocations_are_told_tenant_by_tenant_however_many_there_are() {
+async fn invocations_are_notified_tenant_by_tenant_however_many_there_are() {
     let url = ThrowAwayPostgres::shared().create_database().await;
     let (here, there) = (connect(&url).await, connect(&url).await);
     here.store().schema().apply_migrations().await.unwrap();

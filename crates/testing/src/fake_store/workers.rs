@@ -116,10 +116,10 @@ impl WorkerRepository for FakeWorkers {
 
     async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
         let changed = as_stored(worker);
-        let overtaking = lock(&self.state).overtaking.take();
+        let concurrent_change = lock(&self.state).concurrent_change.take();
         let update = self.write("change of a worker", |workers| {
             let stored = workers.get_mut(&worker.id);
-            if let (Some(change), Some(stored)) = (overtaking, stored) {
+            if let (Some(change), Some(stored)) = (concurrent_change, stored) {
                 change(&mut stored.worker);
                 stored.worker.revision = stored.worker.revision.next();
             }

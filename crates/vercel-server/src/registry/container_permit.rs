@@ -8,8 +8,8 @@ use workers_domain::Permit;
 
 use super::last_releases::LastReleases;
 
-/// The permit of one container, held from before the container is made until nothing of it is left. Dropping it releases
-/// the container's part of the capacity.
+/// The permit of one container, held from before the container is made until nothing of it is left. Dropping it
+/// releases the container's part of the capacity.
 #[derive(Debug)]
 pub(crate) struct ContainerPermit {
     permit: Option<Permit>,

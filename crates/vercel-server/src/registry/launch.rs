@@ -12,12 +12,12 @@ use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
 use super::container_permit::ContainerPermit;
-use super::end::End;
-use super::tables::Live;
+use super::end::EndReason;
+use super::tables::LiveEntry;
 use crate::error::{ApiError, ErrorCode, snapshot_gone, snapshot_unavailable};
 use crate::id;
 use crate::logs::LogBudget;
-use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Used};
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Usage};
 use crate::session::{LiveSession, SessionLimits};
 
 /// A session whose container runs and which is not in the tables yet.
@@ -83,7 +83,7 @@ impl Registry {
             stopped_at: None,
             aborted_at: None,
             snapshotted_at: None,
-            used: Used::default(),
+            used: Usage::default(),
             updated_at: started_at,
         };
         let logs = Arc::clone(&self.log_budget);
@@ -149,7 +149,7 @@ impl Registry {
             let mut tables = self.tables();
             tables.sessions.insert(id.clone(), record);
             tables.save_session(&id);
-            tables.live.insert(id, Live { session: Arc::clone(&live), transition: Arc::clone(transition) });
+            tables.live.insert(id, LiveEntry { session: Arc::clone(&live), transition: Arc::clone(transition) });
         }
         let registry = Arc::clone(self);
         // A session outlives the request that started it, so its span has no parent.
@@ -159,17 +159,17 @@ impl Registry {
 
     /// Ends a session when its time is over, its container has ended, or the server is shutting down.
     async fn supervise(self: Arc<Self>, live: Arc<LiveSession>) {
-        let how = tokio::select! {
+        let reason = tokio::select! {
             biased;
             () = live.closed() => return,
-            () = live.container().ended() => End::Broken,
-            () = live.expired() => End::Late,
-            () = self.stopping.cancelled() => End::Late,
+            () = live.container().ended() => EndReason::Broken,
+            () = live.expired() => EndReason::Late,
+            () = self.stopping.cancelled() => EndReason::Late,
         };
         let id = live.id().to_owned();
         // Our reference must not keep the session alive: its room is free when the session is dropped.
         drop(live);
-        self.end(&id, how).await;
+        self.end(&id, reason).await;
     }
 
     /// Marks a snapshot as used now and returns the provider's id of it.

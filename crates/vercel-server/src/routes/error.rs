@@ -6,7 +6,7 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use super::answer::JSON;
+use super::response::JSON;
 use crate::error::{ApiError, ErrorCode};
 
 /// The body of every error response.

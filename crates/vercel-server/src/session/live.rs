@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use workers_domain::ports::{Container, SandboxError, SandboxErrorKind};
 
 use super::command::{Command, Outcome};
-use super::transfer::Transfer;
+use super::transfer::TransferPermit;
 use crate::error::{ApiError, ErrorCode};
 use crate::logs::LogBudget;
 use crate::registry::ContainerPermit;
@@ -167,9 +167,9 @@ impl LiveSession {
     }
 
     /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
-    pub(crate) fn transfer(&self, descriptors: u32) -> Result<Transfer, ApiError> {
+    pub(crate) fn transfer(&self, descriptors: u32) -> Result<TransferPermit, ApiError> {
         let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
-        taken.map(Transfer::new).map_err(|_| {
+        taken.map(TransferPermit::new).map_err(|_| {
             let message = "As many files are moved and logs are read in this sandbox as may be at one time.";
             ApiError::new(ErrorCode::TooManyTransfers, message).retry_after(1)
         })
@@ -211,7 +211,7 @@ impl LiveSession {
     }
 
     /// Takes a permit for a command that is being started.
-    pub(super) fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
+    pub(super) fn reserve(self: &Arc<Self>) -> Result<CommandPermit, ApiError> {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
         if running + commands.starting >= self.limits.running_commands as usize {
@@ -222,7 +222,7 @@ impl LiveSession {
             return Err(ApiError::new(ErrorCode::TooManyCommands, message).retry_after(5));
         }
         commands.starting += 1;
-        Ok(Starting(Arc::clone(self)))
+        Ok(CommandPermit(Arc::clone(self)))
     }
 
     fn commands(&self) -> MutexGuard<'_, Commands> {
@@ -231,16 +231,16 @@ impl LiveSession {
 }
 
 /// A permit for one of the commands that may run at one time.
-pub(super) struct Starting(Arc<LiveSession>);
+pub(super) struct CommandPermit(Arc<LiveSession>);
 
-impl Starting {
+impl CommandPermit {
     /// Lists the command, which has started.
     pub(super) fn started(self, command: Arc<Command>) {
         self.0.commands().known.push(command);
     }
 }
 
-impl Drop for Starting {
+impl Drop for CommandPermit {
     fn drop(&mut self) {
         self.0.commands().starting -= 1;
     }

@@ -16,7 +16,7 @@ use crate::error::{ApiError, VercelError};
 use crate::retry::{Attempts, Idempotency, retry_after};
 
 /// Maximum length of a response that is read as a whole, except files: a page of fifty sandboxes is below 100 KiB.
-const MAX_ANSWER_BYTES: usize = 4 << 20;
+const MAX_RESPONSE_BYTES: usize = 4 << 20;
 
 /// How much of the body of an error is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -103,29 +103,29 @@ impl Client {
     }
 
     /// Sends the call and reads the whole response.
-    pub(super) async fn answer<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
         let mut attempts = self.attempts(call.idempotency);
         loop {
-            match self.answer_once(call).await {
+            match self.fetch_once(call).await {
                 Err(error) => pause_or_fail(&mut attempts, call, error).await?,
-                answered => return answered,
+                fetched => return fetched,
             }
         }
     }
 
     /// Sends the call and ignores the body of a successful response.
-    pub(super) async fn done(&self, call: &Call) -> Result<(), VercelError> {
-        match self.answer::<IgnoredAny>(call).await {
+    pub(super) async fn send_ignoring_body(&self, call: &Call) -> Result<(), VercelError> {
+        match self.fetch::<IgnoredAny>(call).await {
             Ok(_) | Err(VercelError::Decode(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes one attempt of [`answer`](Self::answer).
-    pub(super) async fn answer_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+    /// Makes one attempt of [`fetch`](Self::fetch).
+    pub(super) async fn fetch_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
         let body = within(call.timeout, async {
             let mut response = self.send(call).await?;
-            read(&mut response, MAX_ANSWER_BYTES, call.timeout).await
+            read(&mut response, MAX_RESPONSE_BYTES, call.timeout).await
         })
         .await?;
         serde_json::from_slice(&body).map_err(VercelError::Decode)

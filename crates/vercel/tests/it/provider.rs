@@ -28,7 +28,7 @@ fn now() -> DateTime<Utc> {
 }
 
 #[tokio::test]
-async fn a_deploy_costs_three_requests_and_one_that_nobody_waits_for() {
+async fn a_deploy_costs_three_requests_and_one_that_no_caller_waits_for() {
     let api = FakeApi::start().await;
     let provider = provider(&api);
     let sandbox = sandbox(&provider).await;
@@ -284,7 +284,7 @@ async fn a_dropped_sandbox_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_nobody_waits_for_any_more_is_deleted_when_it_is_there() {
+async fn a_sandbox_that_no_caller_waits_for_any_more_is_deleted_when_it_is_there() {
     let gate = Arc::new(Semaphore::new(0));
     let body = json!({"sandbox": {"name": "x", "currentSessionId": "sbx_1", "status": "running", "createdAt": 1},
         "session": {"id": "sbx_1", "status": "running", "cwd": "/vercel"}});
@@ -300,7 +300,7 @@ async fn a_sandbox_that_nobody_waits_for_any_more_is_deleted_when_it_is_there() 
 }
 
 #[tokio::test]
-async fn a_snapshot_that_nobody_waits_for_any_more_is_deleted() {
+async fn a_snapshot_that_no_caller_waits_for_any_more_is_deleted() {
     let gate = Arc::new(Semaphore::new(0));
     let reply = Reply::json(201, &json!({"snapshot": snapshot("snap_9")})).gate_first(&gate);
     let api = FakeApi::with(Route::MakeSnapshot, [reply]).await;

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use self::front::{Kind, Place, Proxy};
 use crate::console::run_with;
-use crate::support::answer;
 use crate::support::local::TestServer;
+use crate::support::status_and_body;
 
 /// Declares the tests of each kind of proxy.
 macro_rules! suite {
@@ -139,7 +139,7 @@ async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Ki
     let deploy = async |code: &str, padding: usize| {
         let worker = json!({"name": "large", "code": code}).to_string();
         let request = server.post("/api/workers").header(ORIGIN, proxy.origin());
-        answer(request.body(worker + &" ".repeat(padding)).send().await.unwrap()).await
+        status_and_body(request.body(worker + &" ".repeat(padding)).send().await.unwrap()).await
     };
     let (status, worker) = deploy("export function size(value) { return value.length }", 31_000_000).await;
     assert_eq!(status, 201, "{worker}");
@@ -162,7 +162,7 @@ async fn without_the_host_a_browser_is_refused_and_the_message_says_what_to_do()
     let configuration = Kind::Nginx.documented().replace("proxy_set_header Host $http_host;", "");
     let proxy = Proxy::start_with(Kind::Nginx, Place::BelowAPath, &server.url, &configuration);
     let request = server.http.post(format!("{}/api/workers", proxy.url)).header(ORIGIN, proxy.origin());
-    let (status, refusal) = answer(request.body("{}").send().await.unwrap()).await;
+    let (status, refusal) = status_and_body(request.body("{}").send().await.unwrap()).await;
     assert_eq!((status, refusal["code"].as_str()), (403, Some("origin_not_allowed")));
     let message = refusal["error"].as_str().unwrap();
     assert!(message.contains("`Host`") && message.contains("`--cors-origin`"), "{message}");

@@ -10,7 +10,7 @@ use crate::pieces::Pieces;
 /// Takes memory from the budget for a body that is complete. Without it the response is not sent, which does no harm:
 /// responses that are large enough to be counted come from reads, which can be repeated. A body that has already taken
 /// its memory, such as the outcome of an invocation, passes unchanged.
-pub(crate) fn hold(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+pub(crate) fn reserve_memory(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let bytes = match body.try_into_bytes() {
