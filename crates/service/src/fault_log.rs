@@ -74,7 +74,7 @@ impl FaultLog {
     }
 
     /// Logs which failures have ended. Must be called from time to time.
-    pub fn settle(&self) {
+    pub fn log_ended(&self) {
         let now = Instant::now();
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let ended: Vec<_> = series.extract_if(|_, series| now.duration_since(series.last) >= QUIET).collect();

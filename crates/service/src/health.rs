@@ -108,7 +108,7 @@ impl Health {
         match self.failed(kind) {
             LogDecision::First => tracing::warn!(error, "{what}"),
             LogDecision::Count(failures) => {
-                tracing::warn!(failures, error, "{what}; this is the last of such failures")
+                tracing::warn!(failures, error, "{what}; this is the last of such failures");
             }
             LogDecision::Suppress => {}
         }
@@ -200,7 +200,7 @@ async fn watch(health: Weak<Health>, recheck: Arc<tokio::sync::Notify>) {
     loop {
         let is_requested = tokio::time::timeout(SETTLE_INTERVAL, recheck.notified()).await.is_ok();
         let Some(health) = health.upgrade() else { return };
-        health.failures.settle();
+        health.failures.log_ended();
         if is_requested {
             health.troubles().await;
         }

@@ -66,8 +66,9 @@ pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     let url = format!("http://{}", reachable(address));
     match (fetch_readiness(&url).await, state) {
         (Ok(readiness), state) => {
-            let stranger = (state == DirectoryState::NotRunning).then(|| stranger(&url, &settings.database.data_dir));
-            stranger.into_iter().chain(findings(&url, readiness)).collect()
+            let unrelated_server =
+                (state == DirectoryState::NotRunning).then(|| unrelated_server(&url, &settings.database.data_dir));
+            unrelated_server.into_iter().chain(findings(&url, readiness)).collect()
         }
         (Err(error), DirectoryState::AddressKnown) => vec![Finding {
             name: NAME,
@@ -124,7 +125,7 @@ fn client() -> anyhow::Result<reqwest::Client> {
 }
 
 /// Returns the finding for a server that responds but does not hold the data directory.
-fn stranger(url: &str, data_dir: &Path) -> Finding {
+fn unrelated_server(url: &str, data_dir: &Path) -> Finding {
     Finding {
         name: NAME,
         status: FindingStatus::Degraded,

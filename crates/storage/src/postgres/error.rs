@@ -25,7 +25,7 @@ struct TooLongError(Duration);
 /// An error of the pool, wrapped so that it can pass through Diesel.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-struct CarriedError(RepositoryError);
+struct WrappedError(RepositoryError);
 
 /// The error for a lost connection.
 #[derive(Debug)]
@@ -67,10 +67,10 @@ pub(super) fn needs_another_session(error: &DieselError) -> bool {
 
 /// Returns whether a statement failed because of a conflict with another transaction. The whole transaction may then be
 /// repeated.
-pub(super) fn is_in_the_way(error: &DieselError) -> bool {
-    const SAID: [SqlState; 2] = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+pub(super) fn is_conflict(error: &DieselError) -> bool {
+    const STATES: [SqlState; 2] = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
     let DieselError::QueryBuilderError(error) = error else { return false };
-    error.downcast_ref::<ServerError>().is_some_and(|response| SAID.contains(&response.state))
+    error.downcast_ref::<ServerError>().is_some_and(|response| STATES.contains(&response.state))
 }
 
 /// Creates the error of a statement that took too long.
@@ -79,8 +79,8 @@ pub(super) fn took_too_long(limit: Duration) -> DieselError {
 }
 
 /// Wraps an error of the pool so that it can pass through Diesel.
-pub(super) fn carry(error: RepositoryError) -> DieselError {
-    DieselError::QueryBuilderError(Box::new(CarriedError(error)))
+pub(super) fn wrap_in_diesel(error: RepositoryError) -> DieselError {
+    DieselError::QueryBuilderError(Box::new(WrappedError(error)))
 }
 
 /// Converts the error of a failed query to an error of the port.
@@ -93,7 +93,7 @@ pub(super) fn repository_error(operation: &'static str, error: DieselError) -> R
     if error.is::<ConnectionLostError>() || error.is::<TooLongError>() {
         return unavailable(error);
     }
-    let error = match error.downcast::<CarriedError>() {
+    let error = match error.downcast::<WrappedError>() {
         Ok(carried) => return carried.0,
         Err(error) => error,
     };

@@ -15,7 +15,7 @@ use tracing::Instrument;
 use workers_domain::ports::RepositoryError;
 
 use super::client::Statement;
-use super::error::{carry, needs_another_session};
+use super::error::{needs_another_session, wrap_in_diesel};
 use super::execute::{StatementFn, execute_within};
 use super::pool::PgPool;
 use super::row::PgRow;
@@ -89,7 +89,7 @@ impl PgSession {
     ) -> (QueryResult<R>, u64) {
         let pooled = match pool.acquire().await {
             Ok(pooled) => pooled,
-            Err(error) => return (Err(carry(error)), 0),
+            Err(error) => return (Err(wrap_in_diesel(error)), 0),
         };
         let (statement, limit) = (Arc::clone(statement), pool.statement_timeout());
         let executed = pool.runtime().spawn(
@@ -98,12 +98,12 @@ impl PgSession {
                     Some(connection) => {
                         (execute_within(connection, &statement, execute, limit).await, connection.generation())
                     }
-                    None => (Err(carry(unavailable("there is no connection"))), 0),
+                    None => (Err(wrap_in_diesel(unavailable("there is no connection"))), 0),
                 }
             }
             .in_current_span(),
         );
-        executed.await.unwrap_or_else(|error| (Err(carry(unavailable(error))), 0))
+        executed.await.unwrap_or_else(|error| (Err(wrap_in_diesel(unavailable(error))), 0))
     }
 }
 

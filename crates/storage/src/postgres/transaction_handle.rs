@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, debug};
 
 use super::client::{PgClient, Statement};
-use super::error::{carry, is_in_the_way, needs_another_session, took_too_long};
+use super::error::{is_conflict, needs_another_session, took_too_long, wrap_in_diesel};
 use super::execute::{StatementFn, execute_within};
 use super::pool::{PgPool, PooledConnection};
 use crate::error::{chain, unavailable};
@@ -53,12 +53,12 @@ impl TransactionHandle {
 
     /// Makes one attempt. An error is returned together with the generation of the connection.
     async fn open_once(pool: &PgPool) -> Result<Self, (DieselError, u64)> {
-        let pooled = pool.acquire().await.map_err(|error| (carry(error), 0))?;
+        let pooled = pool.acquire().await.map_err(|error| (wrap_in_diesel(error), 0))?;
         let (begun, result) = oneshot::channel();
         let (requests, inbox) = mpsc::channel(1);
         let end = RollbackCell::default();
         pool.runtime().spawn(run(pooled, pool.clone(), inbox, end.clone(), begun).in_current_span());
-        result.await.unwrap_or_else(|_| Err((carry(end.error()), 0)))?;
+        result.await.unwrap_or_else(|_| Err((wrap_in_diesel(end.error()), 0)))?;
         Ok(Self { pool: pool.clone(), requests, end })
     }
 
@@ -81,10 +81,10 @@ impl TransactionHandle {
                     }
                     if Instant::now() >= deadline {
                         end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));
-                        return carry(end.error());
+                        return wrap_in_diesel(end.error());
                     }
                     end.record(RollbackReason::Refused);
-                    if is_in_the_way(&error) { carry(rolled_back(error)) } else { error }
+                    if is_conflict(&error) { wrap_in_diesel(rolled_back(error)) } else { error }
                 });
                 let continues = result.is_ok();
                 // The caller may have gone.
@@ -104,9 +104,9 @@ impl TransactionHandle {
 
     async fn request<R>(&self, request: Request, result: oneshot::Receiver<QueryResult<R>>) -> QueryResult<R> {
         if self.requests.send(request).await.is_err() {
-            return Err(carry(self.end.error()));
+            return Err(wrap_in_diesel(self.end.error()));
         }
-        result.await.unwrap_or_else(|_| Err(carry(self.end.error())))
+        result.await.unwrap_or_else(|_| Err(wrap_in_diesel(self.end.error())))
     }
 }
 
@@ -120,7 +120,7 @@ async fn run(
     begun: oneshot::Sender<Result<(), (DieselError, u64)>>,
 ) {
     let Some(connection) = pooled.connection() else {
-        let _ = begun.send(Err((carry(unavailable("there is no connection")), 0)));
+        let _ = begun.send(Err((wrap_in_diesel(unavailable("there is no connection")), 0)));
         return;
     };
     let limit = pool.statement_timeout();

@@ -18,7 +18,7 @@ use super::cursor::{ListedRow, SortKey};
 use super::session::{PgSession, map_error};
 use crate::pages::Pages;
 use crate::queries::{
-    by_id, due_to_expire, in_revision, in_scope, snapshots_in_use, spelled, stuck_in_creating, without,
+    by_id, due_to_expire, id_texts, in_revision, in_scope, snapshots_in_use, stuck_in_creating, without,
 };
 use crate::schema::workers;
 use crate::sql_types::{Id, IdValue};
@@ -120,7 +120,7 @@ impl WorkerRepository for PgWorkers {
     #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
     async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
         let mut session = self.session.clone();
-        let query = snapshots_in_use(spelled(among));
+        let query = snapshots_in_use(id_texts(among));
         let used = map_error("search for unused snapshots", query.load(&mut session).await)?;
         Ok(without(among, used))
     }

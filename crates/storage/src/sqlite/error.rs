@@ -12,7 +12,7 @@ use crate::error::unavailable;
 pub(super) fn connect_error(operation: &'static str, error: ConnectionError, file: &DatabaseFile) -> RepositoryError {
     match error {
         ConnectionError::CouldntSetupConfiguration(error) => query_error(operation, error, file),
-        other => blame_directory(operation, file).unwrap_or_else(|| unavailable(other)),
+        other => directory_error(operation, file).unwrap_or_else(|| unavailable(other)),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn query_error(operation: &'static str, error: DieselError, file: &Da
     } else if says("disk is full") {
         RepositoryError::Full { operation, source: error.into() }
     } else if says("unable to open database file") || says("disk I/O error") || says("locking protocol") {
-        blame_directory(operation, file).unwrap_or_else(|| unavailable(error))
+        directory_error(operation, file).unwrap_or_else(|| unavailable(error))
     } else {
         RepositoryError::Refused { operation, source: error.into() }
     }
@@ -49,9 +49,9 @@ pub(super) fn query_error(operation: &'static str, error: DieselError, file: &Da
 /// Returns whether a query failed because a table or column is missing or different. Our queries never change, so the
 /// schema must have.
 pub(super) fn lacks_schema(error: &DieselError) -> bool {
-    const SAID: [&str; 4] = ["no such table", "no such column", "has no column named", "cannot modify"];
+    const STATES: [&str; 4] = ["no such table", "no such column", "has no column named", "cannot modify"];
     matches!(error, DieselError::DatabaseError(_, information)
-        if SAID.iter().any(|words| information.message().contains(words)))
+        if STATES.iter().any(|words| information.message().contains(words)))
 }
 
 /// Returns whether a query failed because another connection has locked the file.
@@ -59,7 +59,7 @@ pub(super) fn is_busy(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, information) if information.message().contains("is locked"))
 }
 
-fn blame_directory(operation: &'static str, file: &DatabaseFile) -> Option<RepositoryError> {
+fn directory_error(operation: &'static str, file: &DatabaseFile) -> Option<RepositoryError> {
     Some(match file.obstacle()? {
         obstacle @ WriteObstacle::ReadOnly(_) => RepositoryError::ReadOnly { operation, source: obstacle.into() },
         obstacle @ WriteObstacle::Full(..) => RepositoryError::Full { operation, source: obstacle.into() },

@@ -14,12 +14,12 @@ use super::cursor::{ListedRow, SortKey};
 use super::session::{SqliteSession, together};
 use crate::pages::Pages;
 use crate::queries::{
-    Scope, all_in_scope, by_id, due_to_expire, in_revision, in_scope, not_invoked_since, snapshots_in_use, spelled,
+    Scope, all_in_scope, by_id, due_to_expire, id_texts, in_revision, in_scope, not_invoked_since, snapshots_in_use,
     stuck_in_creating, without,
 };
 use crate::schema::workers;
 use crate::sql_types::IdValue;
-use crate::stored_id::{StoredId, may_stand_in};
+use crate::stored_id::{StoredId, may_be_substitute};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
 /// The repository of workers in a session.
@@ -49,7 +49,7 @@ impl WorkerRepository for SqliteWorkers {
         let scope = Scope::from(scope);
         let query = in_scope(id.into(), scope).select(WorkerRow::as_select());
         let find = move |connection: &mut SqliteConnection| match query.first(connection).optional()? {
-            None if may_stand_in(id) => odd_row(connection, scope, id)?
+            None if may_be_substitute(id) => odd_row(connection, scope, id)?
                 .map(|rowid| {
                     workers::table
                         .filter(sql::<Bool>("rowid = ").bind::<BigInt, _>(rowid))
@@ -103,7 +103,7 @@ impl WorkerRepository for SqliteWorkers {
 
     #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
     async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
-        let query = snapshots_in_use(spelled(among));
+        let query = snapshots_in_use(id_texts(among));
         let find = move |connection: &mut SqliteConnection| query.load(connection);
         Ok(without(among, self.session.read("search for unused snapshots", find).await?))
     }
@@ -154,7 +154,7 @@ impl WorkerRepository for SqliteWorkers {
                 let delete = diesel::delete(in_scope(id.into(), scope));
                 let removed: Vec<WorkerRow> = delete.returning(WorkerRow::as_returning()).load(connection)?;
                 match removed.into_iter().next() {
-                    None if may_stand_in(id) => odd_row(connection, scope, id)?
+                    None if may_be_substitute(id) => odd_row(connection, scope, id)?
                         .map(|rowid| {
                             let delete =
                                 diesel::delete(workers::table.filter(sql::<Bool>("rowid = ").bind::<BigInt, _>(rowid)));

@@ -78,7 +78,7 @@ async fn invocations_are_notified_tenant_by_tenant_however_many_there_are() {
         told[which].extend(invocations);
     }
     let in_order = |invocations: &mut Vec<LastInvocation>| {
-        invocations.sort_by_key(|invocation| (invocation.worker_id, invocation.at))
+        invocations.sort_by_key(|invocation| (invocation.worker_id, invocation.at));
     };
     told.iter_mut().for_each(in_order);
     expected.iter_mut().for_each(in_order);

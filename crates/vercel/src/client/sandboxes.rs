@@ -51,7 +51,7 @@ impl Client {
             match &sandbox.name {
                 // An earlier attempt of ours has taken the name.
                 Some(name) if *may_exist && error.is_name_taken() => {
-                    return self.made_before(name, sandbox, error).await;
+                    return self.find_created(name, sandbox, error).await;
                 }
                 _ => *may_exist |= !error.had_no_effect(),
             }
@@ -61,7 +61,7 @@ impl Client {
 
     /// Looks up the sandbox that an earlier attempt created and whose response got lost. Fails with `taken` if the
     /// sandbox of this name is another one.
-    async fn made_before(
+    async fn find_created(
         &self,
         name: &str,
         wanted: &CreateSandbox,

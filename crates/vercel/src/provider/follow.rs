@@ -137,7 +137,7 @@ impl Follower {
                 // When the sandbox is being stopped, that is the reason for the end of the stream, whatever its error.
                 Step::Cut(_) if self.is_stopped() => return Ok(killed_exit()),
                 Step::Cut(error) => self.resume(error).await?,
-                Step::Overdue => self.hurry().await?,
+                Step::Overdue => self.kill_overdue().await?,
             }
         }
     }
@@ -161,7 +161,7 @@ impl Follower {
     }
 
     /// Kills a command that should have ended, and finds out how it ended by opening its logs.
-    async fn hurry(&mut self) -> Result<(), SandboxError> {
+    async fn kill_overdue(&mut self) -> Result<(), SandboxError> {
         if self.overdue {
             return Err(SandboxError::new(SandboxErrorKind::Failed, "the command did not end when its time was up"));
         }
