@@ -58,7 +58,7 @@ pub(crate) struct Options {
     /// Where `scripts/install-vercel-clients.sh` has installed the official clients of that API
     #[arg(long, default_value = ".tools/vercel", value_name = "DIR")]
     vercel_clients: PathBuf,
-    /// What else the server is told, behind `--`
+    /// Further arguments of the server, behind `--`
     #[arg(last = true, value_name = "SERVER OPTION")]
     server: Vec<String>,
 }
