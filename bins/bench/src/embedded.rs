@@ -38,7 +38,7 @@ pub(crate) fn start(node: &Path) -> anyhow::Result<(Process, SocketAddr, TempDir
 }
 
 /// Returns the data directory and Node.js's path if this process was started as the embedding program.
-pub(crate) fn asked() -> Option<(PathBuf, PathBuf)> {
+pub(crate) fn requested() -> Option<(PathBuf, PathBuf)> {
     let mut arguments = std::env::args_os().skip(1);
     let is_asked = arguments.next()? == ARGUMENT;
     is_asked.then(|| Some((arguments.next()?.into(), arguments.next()?.into()))).flatten()

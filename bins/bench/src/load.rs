@@ -12,7 +12,7 @@ use crate::target::Target;
 
 /// The least that a round does. It ends when both are reached.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Enough {
+pub(crate) struct MinimumLoad {
     pub(crate) requests: usize,
     pub(crate) time: Duration,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Round {
 }
 
 /// Sends requests from `clients` clients at a time.
-pub(crate) async fn run(target: &Target, clients: usize, enough: Enough) -> Round {
+pub(crate) async fn run(target: &Target, clients: usize, minimum: MinimumLoad) -> Round {
     let mut connections: Vec<_> = (0..clients).map(|_| Client::new(target.server)).collect();
     for connection in &mut connections {
         // If connecting fails, the first request fails as well, and that failure is counted.
@@ -41,7 +41,7 @@ pub(crate) async fn run(target: &Target, clients: usize, enough: Enough) -> Roun
     let (began, busy) = (Instant::now(), processor_time());
     let client = async |mut connection: Client| {
         let (mut times, mut failures) = (Vec::new(), 0);
-        while sent.get() < enough.requests || began.elapsed() < enough.time {
+        while sent.get() < minimum.requests || began.elapsed() < minimum.time {
             sent.set(sent.get() + 1);
             let before = Instant::now();
             let answer = connection.send(target.request()).await;

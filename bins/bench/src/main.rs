@@ -30,7 +30,7 @@ use crate::options::Options;
 fn main() -> ExitCode {
     // A program that embeds the engine also runs as its launcher.
     workers_engine::run_launcher_if_asked();
-    let done = match embedded::asked() {
+    let done = match embedded::requested() {
         Some((data, node)) => block_on(&mut Builder::new_multi_thread(), embedded::serve(data, node)),
         // One thread: the generator shares the processors with what it measures.
         None => block_on(&mut Builder::new_current_thread(), measure(Options::parse())),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 
-use crate::load::Enough;
+use crate::load::MinimumLoad;
 use crate::peers::{Peer, Programs};
 use crate::platform::Setup;
 
@@ -58,7 +58,7 @@ pub(crate) struct Options {
     /// Where `scripts/install-vercel-clients.sh` has installed the official clients of that API
     #[arg(long, default_value = ".tools/vercel", value_name = "DIR")]
     vercel_clients: PathBuf,
-    /// What else the server is told, behind `--`
+    /// Further arguments of the server, behind `--`
     #[arg(last = true, value_name = "SERVER OPTION")]
     server: Vec<String>,
 }
@@ -92,8 +92,8 @@ impl Options {
     }
 
     /// Returns how long a round is.
-    pub(crate) fn enough(&self) -> anyhow::Result<Enough> {
-        Ok(Enough { requests: self.requests, time: Duration::try_from_secs_f64(self.seconds)? })
+    pub(crate) fn enough(&self) -> anyhow::Result<MinimumLoad> {
+        Ok(MinimumLoad { requests: self.requests, time: Duration::try_from_secs_f64(self.seconds)? })
     }
 
     fn node(&self) -> anyhow::Result<PathBuf> {

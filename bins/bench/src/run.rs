@@ -95,7 +95,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs many invocations on each server, one after the other, and prints the looks at it. Fails if a figure has grown
+/// Runs many invocations on each server, one after the other, and prints the samples. Fails if a figure has grown
 /// or an invocation has failed.
 pub(crate) async fn soak(options: &Options, invocations: usize) -> anyhow::Result<()> {
     let mut faults = Vec::new();
@@ -157,7 +157,7 @@ async fn rounds<'a>(options: &Options, subjects: &mut [Subject], peers: &'a [Run
         for (clients, target, rounds) in &mut cells {
             // The first round warms everything up and is not kept.
             if round == 0 {
-                let enough = load::Enough { requests: (*clients).max(10), time: Duration::ZERO };
+                let enough = load::MinimumLoad { requests: (*clients).max(10), time: Duration::ZERO };
                 load::run(target, *clients, enough).await;
             } else {
                 rounds.push(load::run(target, *clients, enough).await);

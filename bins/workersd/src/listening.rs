@@ -31,7 +31,7 @@ impl Listening {
     /// # Errors
     ///
     /// When the file cannot be written.
-    pub(crate) fn say(data_dir: &Path, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn publish(data_dir: &Path, address: SocketAddr) -> io::Result<Self> {
         let (path, new) = (data_dir.join(NAME), data_dir.join(NEW_NAME));
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -63,13 +63,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let [first, second]: [SocketAddr; 2] = ["127.0.0.1:3000", "[::1]:4000"].map(|text| text.parse().unwrap());
         assert_eq!(address_of_server(directory.path()), None);
-        let server = Listening::say(directory.path(), first).unwrap();
+        let server = Listening::publish(directory.path(), first).unwrap();
         assert_eq!(address_of_server(directory.path()), Some(first));
         drop(server);
         assert_eq!(address_of_server(directory.path()), None);
         // An unfinished file of a server that was killed does not stop the next one.
         fs::write(directory.path().join(NEW_NAME), "unfinished").unwrap();
-        let _server = Listening::say(directory.path(), second).unwrap();
+        let _server = Listening::publish(directory.path(), second).unwrap();
         assert_eq!(address_of_server(directory.path()), Some(second));
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }

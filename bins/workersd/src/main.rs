@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let cli = Cli::read();
     let code = run(cli).unwrap_or_else(|error| {
         // An error that ends the program goes to the person who started it, not to the log.
-        telemetry::say(&format!("workersd: {error:#}"));
+        telemetry::print_line(&format!("workersd: {error:#}"));
         ExitCode::FAILURE
     });
     telemetry::flush();

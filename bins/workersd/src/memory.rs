@@ -21,10 +21,10 @@ const QUIET: Duration = Duration::from_secs(2);
 /// Returns memory to the system each time [`WORTHWHILE`] bytes were freed and the server has become quiet. Never
 /// returns.
 pub(crate) async fn give_back(platform: Platform) {
-    let freed = platform.unread().freed();
+    let freed_memory = platform.unread_budget().freed_memory();
     loop {
-        freed.wait(WORTHWHILE).await;
-        while timeout(QUIET, freed.wait(WORTHWHILE)).await.is_ok() {}
+        freed_memory.wait(WORTHWHILE).await;
+        while timeout(QUIET, freed_memory.wait(WORTHWHILE)).await.is_ok() {}
         // Trimming waits for locks of the allocator, so it runs on a blocking thread. If it fails, the memory stays
         // until the next time.
         let _ = spawn_blocking(workers_engine::trim_memory).await;

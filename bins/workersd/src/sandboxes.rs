@@ -162,13 +162,14 @@ async fn sweep_orphans(provider: VercelProvider) {
 pub(crate) fn vercel_provider(settings: &Settings) -> anyhow::Result<VercelProvider> {
     // An unusable policy is reported here, at the start, and not at each invocation.
     NetworkRules::try_from(&settings.service.network)
-        .with_context(|| format!("Vercel Sandboxes cannot keep to what {} says", settings.said.name("network")))?;
+        .with_context(|| format!("Vercel Sandboxes cannot keep to what {} says", settings.sources.name("network")))?;
     let credentials = Credentials::from_variables(|name| std::env::var(name).ok())?;
     let mut client = Client::builder(credentials);
     if let Some(base_url) = &settings.vercel.base_url {
         client = client.base_url(base_url);
     }
-    let client = client.build().with_context(|| format!("{} is not usable", settings.said.name("vercel-base-url")))?;
+    let client =
+        client.build().with_context(|| format!("{} is not usable", settings.sources.name("vercel-base-url")))?;
     let mut options = VercelOptions::new(installation(&settings.database.data_dir)?);
     options.region.clone_from(&settings.vercel.region);
     options.vcpus = settings.vercel.vcpus;

@@ -85,7 +85,7 @@ async fn serve(
         vercel_api.as_ref().map(|api| api.application.stop_handle()),
         time,
     )?;
-    let listening = say_where(settings.database.data_dir.clone(), application.local_addr()).await;
+    let listening = publish_address(settings.database.data_dir.clone(), application.local_addr()).await;
     output::print(format_args!("listening on http://{}", application.local_addr()));
     let served = match vercel_api {
         Some(vercel_api) => {
@@ -123,9 +123,9 @@ async fn bind(
 }
 
 /// Writes the server's address into the data directory. If that fails, logs a warning and the server runs on.
-async fn say_where(data_dir: PathBuf, address: SocketAddr) -> Option<Listening> {
-    let said = tokio::task::spawn_blocking(move || Listening::say(&data_dir, address)).await;
-    match said.unwrap_or_else(|error| Err(error.into())) {
+async fn publish_address(data_dir: PathBuf, address: SocketAddr) -> Option<Listening> {
+    let published = tokio::task::spawn_blocking(move || Listening::publish(&data_dir, address)).await;
+    match published.unwrap_or_else(|error| Err(error.into())) {
         Ok(listening) => Some(listening),
         Err(error) => {
             let error = &error as &dyn std::error::Error;

@@ -24,9 +24,9 @@ pub(crate) struct Hello {
     pub(crate) problem: Option<String>,
 }
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) verdict: Verdict,
     /// Whether the process waits for another source; otherwise it exits.
     pub(crate) stays: bool,
@@ -106,7 +106,7 @@ pub(crate) async fn receive_frame<T: DeserializeOwned>(mut pipe: impl AsyncRead 
     let head_length = pipe.read_u32_le().await?;
     let body_length = pipe.read_u32_le().await?;
     if head_length > MAX_HEAD_BYTES || body_length > MAX_BODY_BYTES {
-        return Err(io::Error::other("an answer of a compiler process is too long"));
+        return Err(io::Error::other("a response of a compiler process is too long"));
     }
     let head = receive_bytes(&mut pipe, head_length).await?;
     let body = receive_bytes(&mut pipe, body_length).await?;
@@ -140,11 +140,11 @@ mod tests {
         };
         let verdict = Verdict::Diagnostics(vec![WireDiagnostic(diagnostic.clone())]);
         let mut sent = Vec::new();
-        send_frame(&mut sent, &Answer { verdict, stays: true, panic: None }, b"body").unwrap();
-        let (answer, body) = receive_frame::<Answer>(&*sent).await.unwrap();
-        let Verdict::Diagnostics(diagnostics) = answer.verdict else { panic!("{answer:?}") };
+        send_frame(&mut sent, &Response { verdict, stays: true, panic: None }, b"body").unwrap();
+        let (response, body) = receive_frame::<Response>(&*sent).await.unwrap();
+        let Verdict::Diagnostics(diagnostics) = response.verdict else { panic!("{response:?}") };
         assert_eq!(diagnostics[0].0, diagnostic);
-        assert_eq!((answer.stays, &*body), (true, &b"body"[..]));
+        assert_eq!((response.stays, &*body), (true, &b"body"[..]));
     }
 
     #[tokio::test]

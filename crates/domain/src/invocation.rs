@@ -293,7 +293,7 @@ impl fmt::Debug for JsonText {
 /// How long each phase of an invocation took. A phase that was not reached is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timings {
-    /// Waiting for a free place.
+    /// Waiting in the queue.
     pub queue: Duration,
     /// From then until the harness ran in a fresh sandbox.
     pub sandbox: Duration,

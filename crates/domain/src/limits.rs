@@ -52,7 +52,7 @@ pub struct TenantLimits {
     pub concurrent: Option<usize>,
     /// Maximum number of invocations of one worker that run at the same time.
     pub concurrent_per_worker: Option<usize>,
-    /// Maximum number of invocations that wait for a place at the same time.
+    /// Maximum number of invocations that wait for a permit at the same time.
     pub queued: Option<usize>,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Option<Duration>,

@@ -76,7 +76,7 @@ impl Application {
     pub async fn run(self) -> io::Result<()> {
         let Self { listener, api, extra, .. } = self;
         let options = &api.options;
-        let (app_api, freed) = (api.clone(), api.platform.unread().freed().clone());
+        let (app_api, freed_memory) = (api.clone(), api.platform.unread_budget().freed_memory().clone());
         let server = HttpServer::new(move || {
             let extra = extra.clone();
             App::new()
@@ -87,7 +87,7 @@ impl Application {
                 .wrap(Compat::new(from_fn(app_api.tracking())))
         })
         // Dropped when the connection is closed.
-        .on_connect(move |_, data| drop(data.insert(freed.in_use(CONNECTION_BYTES))))
+        .on_connect(move |_, data| drop(data.insert(freed_memory.in_use(CONNECTION_BYTES))))
         .workers(options.threads.max(1))
         .max_connections(options.max_connections_per_thread)
         .keep_alive(KeepAlive::Timeout(options.keep_alive))

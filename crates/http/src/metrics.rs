@@ -64,7 +64,7 @@ impl Metrics {
                 &["phase"],
             ),
             running: gauge(&registry, "workers_invocations_running", "Invocations that run now"),
-            queued: gauge(&registry, "workers_invocations_queued", "Invocations that wait for a place now"),
+            queued: gauge(&registry, "workers_invocations_queued", "Invocations that wait in the queue now"),
             unread: gauge(&registry, "workers_unread_bytes", "Bytes of long answers that wait for their readers now"),
             dropped_lines: counter(&registry, "workers_log_dropped_lines_total", "Lines of log that the caps have cut"),
             dropped_bytes: counter(&registry, "workers_log_dropped_bytes_total", "Bytes of log that the caps have cut"),

@@ -6,20 +6,20 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
-use workers_service::UnreadRoom;
+use workers_service::UnreadPermit;
 
 /// Maximum size of a piece, in bytes. The server requests the next piece after it has sent about this much.
 const PIECE: usize = 32 * 1024;
 
-/// A body that is complete in memory, and takes room until it is sent.
+/// A body that is complete in memory, and counts against the memory budget until it is sent.
 pub(crate) struct Pieces {
     rest: Bytes,
-    _room: UnreadRoom,
+    _permit: UnreadPermit,
 }
 
 impl Pieces {
-    pub(crate) fn new(bytes: Bytes, room: UnreadRoom) -> Self {
-        Self { rest: bytes, _room: room }
+    pub(crate) fn new(bytes: Bytes, permit: UnreadPermit) -> Self {
+        Self { rest: bytes, _permit: permit }
     }
 }
 

@@ -28,25 +28,25 @@ impl Platform {
         async move {
             // Both loops run concurrently, because a sweep of many workers may take long and must not delay the
             // settling.
-            let loops = async { tokio::join!(platform.sweep_again_and_again(), platform.settle_again_and_again()) };
+            let loops = async { tokio::join!(platform.sweep_loop(), platform.settle_loop()) };
             token.run_until_cancelled(loops).await;
         }
     }
 
-    async fn sweep_again_and_again(&self) {
+    async fn sweep_loop(&self) {
         let mut rounds = every(self.options().sweep_interval);
         loop {
             rounds.tick().await;
-            survive("sweep", self.sweep_once()).await;
+            catch_panic("sweep", self.sweep_once()).await;
         }
     }
 
-    async fn settle_again_and_again(&self) {
+    async fn settle_loop(&self) {
         let options = self.options();
         let mut rounds = every(options.settle_interval.min(options.sweep_interval));
         loop {
             rounds.tick().await;
-            survive("settle_stuck", self.settle_once()).await;
+            catch_panic("settle_stuck", self.settle_once()).await;
         }
     }
 
@@ -79,7 +79,7 @@ impl Platform {
 
 /// Runs one round. A panic in it, caused by a bug here or in a port of the embedding application, must not end the two
 /// loops.
-async fn survive(kind: &str, round: impl Future<Output = ()>) {
+async fn catch_panic(kind: &str, round: impl Future<Output = ()>) {
     if AssertUnwindSafe(round).catch_unwind().await.is_err() {
         tracing::error!(kind, "a round of background work panicked; the next one begins in time");
     }

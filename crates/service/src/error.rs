@@ -37,7 +37,7 @@ pub enum DeployError {
     /// fail too.
     #[error("the code costs too much to compile: {0}")]
     TooExpensive(#[source] TooExpensive),
-    /// All compiler places and all seats in the queue are taken, or the wait was too long.
+    /// All permits of the compiler are taken and its queue is full, or the wait was too long.
     #[error("the platform is busy compiling")]
     Busy {
         /// When to try again.
@@ -114,8 +114,8 @@ pub enum WorkerError {
     #[error("there is no worker {0}")]
     NotFound(WorkerId),
     /// The requested page does not follow any page of this list.
-    #[error("there is no such place in the list of workers")]
-    UnknownPlace,
+    #[error("the cursor does not belong to the list of workers")]
+    UnknownCursor,
     /// The database failed.
     #[error("failed to reach the stored workers")]
     Repository(#[from] RepositoryError),
@@ -177,7 +177,7 @@ pub enum InvokeError {
         /// The maximum length.
         limit: usize,
     },
-    /// All places and all seats in the queue are taken, or the wait was too long.
+    /// All permits are taken and the queue is full, or the wait was too long.
     #[error("the platform is busy")]
     Busy {
         /// When to try again.

@@ -9,8 +9,8 @@ use workers_domain::TenantId;
 use workers_domain::access::TenantScope;
 use workers_domain::ports::{EventBus, WorkerChange, WorkerEvents};
 
-/// Number of changes that are buffered for a slow listener. It is larger than the number of marks that are stored in
-/// one write, so that a burst of them does not make a listener fall behind.
+/// Number of changes that are buffered for a slow listener. It is larger than the number of invocations that are stored
+/// in one write, so that a burst of them does not make a listener fall behind.
 const BACKLOG: usize = 2048;
 
 type Channels = HashMap<Option<TenantId>, broadcast::Sender<WorkerChange>>;
@@ -98,7 +98,7 @@ mod tests {
     event_bus_conformance!(in_process, bus);
 
     #[tokio::test]
-    async fn when_the_bus_is_gone_its_listeners_are_told_what_was_published_before_and_the_end() {
+    async fn when_the_bus_is_gone_its_listeners_get_what_was_published_before_and_the_end() {
         let bus = InProcessEventBus::new();
         let mut listener = bus.listen(scope_of(TenantId::DEFAULT));
         bus.publish(TenantId::DEFAULT, WorkerChange::Reset);

@@ -17,75 +17,79 @@ const MOST_KINDS: usize = 256;
 /// Decides which failures are logged. Cheap to call.
 #[derive(Debug, Default)]
 pub struct FaultLog {
-    spells: Mutex<HashMap<String, Spell>>,
+    series: Mutex<HashMap<String, FailureSeries>>,
 }
 
+/// Failures of one kind, each less than [`QUIET`] after the one before.
 #[derive(Debug)]
-struct Spell {
+struct FailureSeries {
     began: Instant,
     last: Instant,
-    told: Instant,
+    logged: Instant,
     /// The number of all failures, and the number of those already logged, one by one or as a count.
     failures: u64,
-    told_failures: u64,
+    logged_failures: u64,
 }
 
 /// What to log about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Telling {
+pub enum LogDecision {
     /// Everything: it is the first failure of its kind for a while.
     First,
     /// The number of further failures since the last time that the kind was logged.
     Count(u64),
     /// Nothing.
-    Nothing,
+    Suppress,
 }
 
 impl FaultLog {
     /// Records a failure of a kind and returns what to log.
-    pub fn failed(&self, kind: &str) -> Telling {
+    pub fn failed(&self, kind: &str) -> LogDecision {
         self.failed_at(kind, Instant::now())
     }
 
-    fn failed_at(&self, kind: &str, now: Instant) -> Telling {
-        let mut spells = self.spells.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended: Vec<_> = spells.extract_if(|_, spell| now.duration_since(spell.last) >= QUIET).collect();
-        for (kind, spell) in ended {
-            tell_end(&kind, &spell);
+    fn failed_at(&self, kind: &str, now: Instant) -> LogDecision {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended: Vec<_> = series.extract_if(|_, series| now.duration_since(series.last) >= QUIET).collect();
+        for (kind, series) in ended {
+            log_end(&kind, &series);
         }
-        if let Some(spell) = spells.get_mut(kind) {
-            spell.failures += 1;
-            spell.last = now;
-            if now.duration_since(spell.told) < REMINDER {
-                return Telling::Nothing;
+        if let Some(series) = series.get_mut(kind) {
+            series.failures += 1;
+            series.last = now;
+            if now.duration_since(series.logged) < REMINDER {
+                return LogDecision::Suppress;
             }
-            let more = spell.failures - spell.told_failures;
-            (spell.told, spell.told_failures) = (now, spell.failures);
-            return Telling::Count(more);
+            let more = series.failures - series.logged_failures;
+            (series.logged, series.logged_failures) = (now, series.failures);
+            return LogDecision::Count(more);
         }
-        if spells.len() < MOST_KINDS {
-            spells.insert(kind.to_owned(), Spell { began: now, last: now, told: now, failures: 1, told_failures: 1 });
+        if series.len() < MOST_KINDS {
+            series.insert(
+                kind.to_owned(),
+                FailureSeries { began: now, last: now, logged: now, failures: 1, logged_failures: 1 },
+            );
         }
-        Telling::First
+        LogDecision::First
     }
 
     /// Logs which failures have ended. Must be called from time to time.
-    pub fn settle(&self) {
+    pub fn log_ended(&self) {
         let now = Instant::now();
-        let mut spells = self.spells.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended: Vec<_> = spells.extract_if(|_, spell| now.duration_since(spell.last) >= QUIET).collect();
-        drop(spells);
-        for (kind, spell) in ended {
-            tell_end(&kind, &spell);
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended: Vec<_> = series.extract_if(|_, series| now.duration_since(series.last) >= QUIET).collect();
+        drop(series);
+        for (kind, series) in ended {
+            log_end(&kind, &series);
         }
     }
 }
 
 /// Logs the end of a series of failures. A single failure has no end to log, because it was logged in full.
-fn tell_end(kind: &str, spell: &Spell) {
-    if spell.failures > 1 {
-        let seconds = spell.last.duration_since(spell.began).as_secs();
-        tracing::info!(failures = spell.failures, seconds, "no more failures of this kind: {kind}");
+fn log_end(kind: &str, series: &FailureSeries) {
+    if series.failures > 1 {
+        let seconds = series.last.duration_since(series.began).as_secs();
+        tracing::info!(failures = series.failures, seconds, "no more failures of this kind: {kind}");
     }
 }
 
@@ -94,23 +98,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_told_when_it_begins_and_by_count_while_it_lasts() {
+    fn a_failure_is_logged_when_it_begins_and_by_count_while_it_lasts() {
         let (log, began) = (FaultLog::default(), Instant::now());
-        assert_eq!(log.failed_at("disk", began), Telling::First);
-        assert_eq!(log.failed_at("net", began), Telling::First);
+        assert_eq!(log.failed_at("disk", began), LogDecision::First);
+        assert_eq!(log.failed_at("net", began), LogDecision::First);
         for seconds in 1..30 {
-            assert_eq!(log.failed_at("disk", began + Duration::from_secs(seconds)), Telling::Nothing);
+            assert_eq!(log.failed_at("disk", began + Duration::from_secs(seconds)), LogDecision::Suppress);
         }
-        assert_eq!(log.failed_at("disk", began + REMINDER), Telling::Count(30));
-        assert_eq!(log.failed_at("disk", began + REMINDER + QUIET), Telling::First);
+        assert_eq!(log.failed_at("disk", began + REMINDER), LogDecision::Count(30));
+        assert_eq!(log.failed_at("disk", began + REMINDER + QUIET), LogDecision::First);
     }
 
     #[test]
-    fn a_flood_of_kinds_takes_no_more_room_than_there_is() {
+    fn a_flood_of_kinds_takes_bounded_memory() {
         let log = FaultLog::default();
         for kind in 0..MOST_KINDS * 2 {
-            assert_eq!(log.failed(&kind.to_string()), Telling::First);
+            assert_eq!(log.failed(&kind.to_string()), LogDecision::First);
         }
-        assert_eq!(log.spells.lock().unwrap().len(), MOST_KINDS);
+        assert_eq!(log.series.lock().unwrap().len(), MOST_KINDS);
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use workers_domain::ports::{SandboxProvider, Store};
 use workers_domain::{Part, Trouble, error_chain};
 
-use crate::{Compiler, FaultLog, InvocationObserver, Telling};
+use crate::{Compiler, FaultLog, InvocationObserver, LogDecision};
 
 /// How long one check may take. Probes commonly give up after a few seconds.
 const PATIENCE: Duration = Duration::from_millis(2200);
@@ -31,27 +31,27 @@ pub(crate) struct Health {
     observer: Arc<dyn InvocationObserver>,
     failures: FaultLog,
     /// Only one task runs the checks at a time. Tasks that wait for it use its result.
-    turn: tokio::sync::Mutex<()>,
-    known: Mutex<Known>,
+    checking: tokio::sync::Mutex<()>,
+    results: Mutex<CheckResults>,
     /// Whether the last check found that file descriptors were short. Read for every response.
     short_of_descriptors: AtomicBool,
     /// Wakes the task that repeats the checks.
-    wrong: Arc<tokio::sync::Notify>,
+    recheck: Arc<tokio::sync::Notify>,
 }
 
 #[derive(Default)]
-struct Known {
+struct CheckResults {
     /// When the last checks began.
     began: Option<Instant>,
-    troubles: BTreeMap<Part, Lasting>,
+    troubles: BTreeMap<Part, LoggedFault>,
 }
 
 /// A fault that was logged.
 #[derive(Clone)]
-struct Lasting {
+struct LoggedFault {
     trouble: Trouble,
     since: Instant,
-    told: Instant,
+    logged: Instant,
 }
 
 impl Health {
@@ -67,27 +67,27 @@ impl Health {
             compiler,
             observer,
             failures: FaultLog::default(),
-            turn: tokio::sync::Mutex::default(),
-            known: Mutex::default(),
+            checking: tokio::sync::Mutex::default(),
+            results: Mutex::default(),
             short_of_descriptors: AtomicBool::new(false),
-            wrong: Arc::default(),
+            recheck: Arc::default(),
         });
-        tokio::spawn(watch(Arc::downgrade(&health), Arc::clone(&health.wrong)));
+        tokio::spawn(watch(Arc::downgrade(&health), Arc::clone(&health.recheck)));
         health
     }
 
     /// Checks all parts and returns the current faults, at most one per part.
     pub(crate) async fn troubles(&self) -> Vec<Trouble> {
         let came = Instant::now();
-        let _turn = self.turn.lock().await;
-        let known = {
-            let known = self.lock();
-            let is_fresh = known.began.is_some_and(|began| began >= came);
-            is_fresh.then(|| known.troubles.values().map(|lasting| lasting.trouble.clone()).collect())
+        let _checking = self.checking.lock().await;
+        let results = {
+            let results = self.lock();
+            let is_fresh = results.began.is_some_and(|began| began >= came);
+            is_fresh.then(|| results.troubles.values().map(|fault| fault.trouble.clone()).collect())
         };
-        match known {
+        match results {
             Some(troubles) => troubles,
-            None => self.ask().await,
+            None => self.check_all().await,
         }
     }
 
@@ -98,34 +98,36 @@ impl Health {
 
     /// Records a failure of the platform and returns what to log about it. Starts checks that find out whether it
     /// lasts.
-    pub(crate) fn failed(&self, kind: &str) -> Telling {
-        self.wrong.notify_one();
+    pub(crate) fn failed(&self, kind: &str) -> LogDecision {
+        self.recheck.notify_one();
         self.failures.failed(kind)
     }
 
     /// Records a failure of the platform and logs it as a warning. For failures that do not change any response.
     pub(crate) fn warn(&self, kind: &str, error: &(dyn Error + 'static), what: impl Display) {
         match self.failed(kind) {
-            Telling::First => tracing::warn!(error, "{what}"),
-            Telling::Count(failures) => tracing::warn!(failures, error, "{what}; this is the last of such failures"),
-            Telling::Nothing => {}
+            LogDecision::First => tracing::warn!(error, "{what}"),
+            LogDecision::Count(failures) => {
+                tracing::warn!(failures, error, "{what}; this is the last of such failures");
+            }
+            LogDecision::Suppress => {}
         }
     }
 
-    async fn ask(&self) -> Vec<Trouble> {
+    async fn check_all(&self) -> Vec<Trouble> {
         let began = Instant::now();
         let (database, sandboxes, compiler) =
-            tokio::join!(self.ask_database(), self.ask_sandboxes(), self.ask_compiler());
+            tokio::join!(self.check_database(), self.check_sandboxes(), self.check_compiler());
         let mut found = BTreeMap::new();
         // For each part, the first fault is kept: the sandboxes' own reports are the most specific.
         for trouble in sandboxes.into_iter().chain(database).chain(compiler) {
             found.entry(trouble.part).or_insert(trouble);
         }
-        self.take(began, &found);
+        self.record(began, &found);
         found.into_values().collect()
     }
 
-    async fn ask_database(&self) -> Option<Trouble> {
+    async fn check_database(&self) -> Option<Trouble> {
         let failed = |message: String| Trouble::fatal(Part::Database, message);
         match tokio::time::timeout(PATIENCE, self.store.schema().check()).await {
             Ok(Ok(())) => None,
@@ -134,12 +136,12 @@ impl Health {
         }
     }
 
-    async fn ask_sandboxes(&self) -> Vec<Trouble> {
-        let asked = tokio::time::timeout(PATIENCE, self.sandboxes.troubles()).await;
-        asked.unwrap_or_else(|_| vec![Trouble::fatal(Part::Sandboxes, "no sandbox can be made in time")])
+    async fn check_sandboxes(&self) -> Vec<Trouble> {
+        let checked = tokio::time::timeout(PATIENCE, self.sandboxes.troubles()).await;
+        checked.unwrap_or_else(|_| vec![Trouble::fatal(Part::Sandboxes, "no sandbox can be made in time")])
     }
 
-    async fn ask_compiler(&self) -> Option<Trouble> {
+    async fn check_compiler(&self) -> Option<Trouble> {
         let failed = |message: String| Trouble::fatal(Part::Compiler, message);
         match tokio::time::timeout(PATIENCE, self.compiler.check()).await {
             Ok(Ok(())) => None,
@@ -149,19 +151,19 @@ impl Health {
     }
 
     /// Stores the results and logs which faults have begun and which have ended.
-    fn take(&self, began: Instant, found: &BTreeMap<Part, Trouble>) {
-        let (mut known, now) = (self.lock(), Instant::now());
-        known.began = Some(began);
+    fn record(&self, began: Instant, found: &BTreeMap<Part, Trouble>) {
+        let (mut results, now) = (self.lock(), Instant::now());
+        results.began = Some(began);
         self.short_of_descriptors.store(found.contains_key(&Part::Descriptors), Ordering::Relaxed);
         for part in Part::ALL {
             self.observer.part(part, !found.contains_key(&part));
         }
-        for (part, lasting) in known.troubles.extract_if(.., |part, _| !found.contains_key(part)) {
-            let seconds = lasting.since.elapsed().as_secs_f64();
+        for (part, fault) in results.troubles.extract_if(.., |part, _| !found.contains_key(part)) {
+            let seconds = fault.since.elapsed().as_secs_f64();
             tracing::info!(part = %part, seconds, "this part of the platform works again");
         }
         for (part, trouble) in found {
-            match known.troubles.get_mut(part) {
+            match results.troubles.get_mut(part) {
                 None => {
                     let (message, advice) = (&trouble.message, part.advice());
                     if trouble.is_fatal {
@@ -169,37 +171,37 @@ impl Health {
                     } else {
                         tracing::warn!(part = %part, error = message, advice, "a part of the platform is slow");
                     }
-                    let lasting = Lasting { trouble: trouble.clone(), since: now, told: now };
-                    known.troubles.insert(*part, lasting);
+                    let fault = LoggedFault { trouble: trouble.clone(), since: now, logged: now };
+                    results.troubles.insert(*part, fault);
                 }
-                Some(lasting) => {
-                    if lasting.told.elapsed() >= REMINDER {
-                        lasting.told = now;
-                        let seconds = lasting.since.elapsed().as_secs();
+                Some(fault) => {
+                    if fault.logged.elapsed() >= REMINDER {
+                        fault.logged = now;
+                        let seconds = fault.since.elapsed().as_secs();
                         tracing::warn!(part = %part, error = trouble.message, seconds, "a part of the platform still fails");
                     }
-                    lasting.trouble = trouble.clone();
+                    fault.trouble = trouble.clone();
                 }
             }
         }
-        if !known.troubles.is_empty() {
-            self.wrong.notify_one();
+        if !results.troubles.is_empty() {
+            self.recheck.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, CheckResults> {
         // A poisoned lock is safe to use: no code that holds it panics half way.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Repeats the checks while there is a fault, so that its end is logged. Otherwise waits.
-async fn watch(health: Weak<Health>, wrong: Arc<tokio::sync::Notify>) {
+async fn watch(health: Weak<Health>, recheck: Arc<tokio::sync::Notify>) {
     loop {
-        let is_wrong = tokio::time::timeout(SETTLE_INTERVAL, wrong.notified()).await.is_ok();
+        let is_requested = tokio::time::timeout(SETTLE_INTERVAL, recheck.notified()).await.is_ok();
         let Some(health) = health.upgrade() else { return };
-        health.failures.settle();
-        if is_wrong {
+        health.failures.log_ended();
+        if is_requested {
             health.troubles().await;
         }
         drop(health);

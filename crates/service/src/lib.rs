@@ -6,7 +6,7 @@ mod compiler;
 mod error;
 mod event_bus;
 mod fault_log;
-mod freed;
+mod freed_memory;
 mod health;
 mod invocations;
 mod limits;
@@ -16,14 +16,14 @@ mod platform;
 mod shared;
 mod snapshot;
 mod source;
-mod unread;
+mod unread_budget;
 mod workers;
 
-pub use compiler::{CompileFailure, Compiler, CompilerPlaces, InProcessCompiler, TooExpensive, compile_worker};
+pub use compiler::{CompileFailure, CompileLimiter, Compiler, InProcessCompiler, TooExpensive, compile_worker};
 pub use error::{DeployError, InvokeError, RedeployError, SetupError, WorkerError};
 pub use event_bus::InProcessEventBus;
-pub use fault_log::{FaultLog, Telling};
-pub use freed::{Freed, InUse};
+pub use fault_log::{FaultLog, LogDecision};
+pub use freed_memory::{FreedMemory, MemoryInUse};
 pub use invocations::{Invocation, InvocationService, Load};
 pub use limits::{EffectiveLimits, LimitsError};
 pub use observer::{InvocationObserver, NoObserver};
@@ -32,7 +32,7 @@ pub use platform::{Platform, PlatformBuilder};
 pub use source::{CompilerOptions, Source};
 /// Stops [`Platform::run_background`] when cancelled.
 pub use tokio_util::sync::CancellationToken;
-pub use unread::{Unread, UnreadRoom};
+pub use unread_budget::{UnreadBudget, UnreadPermit};
 pub use workers::{SetupReport, SweepReport, WorkerChanges, WorkerService};
 /// The item type of [`WorkerChanges`].
 pub use workers_domain::ports::WorkerChange;

@@ -27,7 +27,7 @@ pub struct EffectiveLimits {
     /// Maximum number of invocations of one of the tenant's workers that run at the same time. By default three
     /// quarters of the tenant's total.
     pub concurrent_per_worker: usize,
-    /// Maximum number of the tenant's invocations that wait for a place at the same time.
+    /// Maximum number of the tenant's invocations that wait for a permit at the same time.
     pub queued: usize,
     /// See [`ServiceOptions::worker_lifetime`].
     pub worker_lifetime: Duration,

@@ -22,17 +22,17 @@ pub struct ServiceOptions {
     pub network: NetworkPolicy,
     /// Maximum number of invocations that run at the same time.
     pub max_concurrent_invocations: usize,
-    /// Maximum number of invocations of one worker that run at the same time, so that its long invocations leave places
-    /// for other workers. `None` means three quarters of all places, at least one. See
+    /// Maximum number of invocations of one worker that run at the same time, so that its long invocations leave
+    /// permits for other workers. `None` means three quarters of all permits, at least one. See
     /// [`ServiceOptions::concurrent_per_worker`].
     pub max_concurrent_per_worker: Option<usize>,
-    /// Maximum number of invocations that wait for a place at the same time. Further ones are refused, or displace a
+    /// Maximum number of invocations that wait for a permit at the same time. Further ones are refused, or displace a
     /// waiting invocation of a worker that has more of them in the queue.
     pub max_queued_invocations: usize,
-    /// How long an invocation waits for a place before it is refused.
+    /// How long an invocation waits for a permit before it is refused.
     pub queue_timeout: Duration,
     /// Maximum size of all responses that clients have not read yet, in bytes, in total. A result that does not fit
-    /// waits as long as an invocation waits for a place, and then the invocation fails as busy.
+    /// waits as long as an invocation waits for a permit, and then the invocation fails as busy.
     pub max_unread_bytes: usize,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Duration,
@@ -54,16 +54,16 @@ pub struct LogLimits {
 
 impl ServiceOptions {
     /// Returns the maximum number of invocations of one worker that run at the same time: the configured value, or
-    /// three quarters of all places, rounded down. It is at least one and at most all places.
+    /// three quarters of all permits, rounded down. It is at least one and at most all permits.
     #[must_use]
     pub fn concurrent_per_worker(&self) -> usize {
         share_of_worker(self.max_concurrent_invocations.max(1), self.max_concurrent_per_worker)
     }
 }
 
-/// Returns how many of `all` places one worker may hold: `said` if it is set, otherwise three quarters.
-pub(crate) fn share_of_worker(all: usize, said: Option<usize>) -> usize {
-    said.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
+/// Returns how many of `all` permits one worker may hold: `configured` if it is set, otherwise three quarters.
+pub(crate) fn share_of_worker(all: usize, configured: Option<usize>) -> usize {
+    configured.unwrap_or(all - all.div_ceil(4)).clamp(1, all)
 }
 
 impl Default for ServiceOptions {
@@ -100,11 +100,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_worker_has_three_quarters_of_all_places_unless_it_was_said_otherwise() {
-        let share = |all, said| {
+    fn one_worker_has_three_quarters_of_all_permits_by_default() {
+        let share = |all, configured| {
             let options = ServiceOptions {
                 max_concurrent_invocations: all,
-                max_concurrent_per_worker: said,
+                max_concurrent_per_worker: configured,
                 ..ServiceOptions::default()
             };
             options.concurrent_per_worker()
@@ -112,8 +112,8 @@ mod tests {
         for (all, expected) in [(0, 1), (1, 1), (2, 1), (3, 2), (4, 3), (5, 3), (8, 6), (16, 12)] {
             assert_eq!(share(all, None), expected, "{all}");
         }
-        for (said, expected) in [(0, 1), (1, 1), (8, 8), (9, 8)] {
-            assert_eq!(share(8, Some(said)), expected, "{said}");
+        for (configured, expected) in [(0, 1), (1, 1), (8, 8), (9, 8)] {
+            assert_eq!(share(8, Some(configured)), expected, "{configured}");
         }
     }
 }

@@ -12,12 +12,12 @@ use workers_domain::ports::{
 
 use crate::bundle::Bundler;
 use crate::health::Health;
-use crate::invocations::{InvocationService, LastInvoked};
+use crate::invocations::{InvocationService, LastInvocationWriter};
 use crate::shared::Shared;
-use crate::workers::{ChangeFeed, Settler, Turns, WorkerService, follow};
+use crate::workers::{ChangeFeed, Settler, WorkerLocks, WorkerService, follow};
 use crate::{
-    Compiler, EffectiveLimits, InProcessCompiler, InProcessEventBus, InvocationObserver, LimitsError, NoObserver,
-    ServiceOptions, Telling, Unread,
+    Compiler, EffectiveLimits, InProcessCompiler, InProcessEventBus, InvocationObserver, LimitsError, LogDecision,
+    NoObserver, ServiceOptions, UnreadBudget,
 };
 
 /// All use cases (workers and invocations) on one store and one sandbox provider. Cheap to clone.
@@ -105,7 +105,7 @@ impl PlatformBuilder {
             let (store, sandboxes) = (Arc::clone(&store), Arc::clone(&sandboxes));
             Settler::start(store, sandboxes, access.system_scope(), changes.clone(), Arc::clone(&health))
         };
-        let unread = Unread::new(options.max_unread_bytes);
+        let unread_budget = UnreadBudget::new(options.max_unread_bytes);
         let shared = Arc::new(Shared {
             store,
             sandboxes,
@@ -118,19 +118,19 @@ impl PlatformBuilder {
             changes,
             settler,
             health,
-            turns: Turns::default(),
-            unread,
+            worker_locks: WorkerLocks::default(),
+            unread_budget,
             runtime,
             _following: following.clone().drop_guard(),
         });
         follow(&shared, following);
-        let last_invoked = {
+        let last_invocations = {
             let (store, changes) = (Arc::clone(&shared.store), shared.changes.clone());
-            LastInvoked::start(store, changes, Arc::clone(&shared.health))
+            LastInvocationWriter::start(store, changes, Arc::clone(&shared.health))
         };
         Platform {
             workers: WorkerService::new(Arc::clone(&shared)),
-            invocations: InvocationService::new(Arc::clone(&shared), last_invoked),
+            invocations: InvocationService::new(Arc::clone(&shared), last_invocations),
             shared,
         }
     }
@@ -208,14 +208,14 @@ impl Platform {
     /// If the caller may not read that.
     pub fn unread_bytes(&self, context: &CallContext) -> Result<u64, AccessError> {
         self.check(context, Action::ReadOperations, Resource::Platform)?;
-        Ok(self.shared.unread.bytes())
+        Ok(self.shared.unread_budget.bytes())
     }
 
-    /// Returns the room for responses that clients have not read yet. Requires no call context, because the server
-    /// counts its own responses in it.
+    /// Returns the memory budget of responses that clients have not read yet. Requires no call context, because the
+    /// server counts its own responses in it.
     #[must_use]
-    pub fn unread(&self) -> &Unread {
-        &self.shared.unread
+    pub fn unread_budget(&self) -> &UnreadBudget {
+        &self.shared.unread_budget
     }
 
     /// Returns the limits of the server. A tenant may have lower ones: see [`Platform::limits`]. Requires no call
@@ -254,7 +254,7 @@ impl Platform {
     /// Records that a request has failed through no fault of the client, and returns what to log about it. `kind`
     /// distinguishes failures. Requires no call context: the process records its own failures.
     #[must_use]
-    pub fn failed(&self, kind: &str) -> Telling {
+    pub fn failed(&self, kind: &str) -> LogDecision {
         self.shared.failed(kind)
     }
 }

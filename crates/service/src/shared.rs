@@ -10,8 +10,8 @@ use workers_domain::ports::{Clock, LimitsFor, RepositoryError, SandboxProvider, 
 
 use crate::bundle::Bundler;
 use crate::health::Health;
-use crate::workers::{ChangeFeed, Settler, Turns};
-use crate::{EffectiveLimits, InvocationObserver, ServiceOptions, Telling, Unread};
+use crate::workers::{ChangeFeed, Settler, WorkerLocks};
+use crate::{EffectiveLimits, InvocationObserver, LogDecision, ServiceOptions, UnreadBudget};
 
 /// Ports and state that the use cases share.
 pub(crate) struct Shared {
@@ -26,8 +26,8 @@ pub(crate) struct Shared {
     pub(crate) changes: ChangeFeed,
     pub(crate) settler: Settler,
     pub(crate) health: Arc<Health>,
-    pub(crate) turns: Turns,
-    pub(crate) unread: Unread,
+    pub(crate) worker_locks: WorkerLocks,
+    pub(crate) unread_budget: UnreadBudget,
     /// The runtime for background work. We do not use the caller's runtime: it may belong to a web server thread that
     /// ends sooner.
     pub(crate) runtime: Handle,
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Records a failure of the platform and returns what to log about it. Starts checks that find out whether it
     /// lasts.
-    pub(crate) fn failed(&self, kind: &str) -> Telling {
+    pub(crate) fn failed(&self, kind: &str) -> LogDecision {
         self.health.failed(kind)
     }
 

@@ -51,7 +51,7 @@ impl Database {
     /// If SQLite's file cannot be restricted to its owner, or if the root certificates for Postgres cannot be read.
     #[expect(clippy::unused_async, reason = "makes it plain that a runtime is needed, which the pool takes hold of")]
     pub async fn connect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
-        Self::open(url, Access::Use, options)
+        Self::open(url, Access::ReadWrite, options)
     }
 
     /// Like [`connect`](Self::connect), but read-only: neither SQLite's files nor their modes are changed, and
@@ -61,8 +61,8 @@ impl Database {
     ///
     /// As [`connect`](Self::connect).
     #[expect(clippy::unused_async, reason = "as above")]
-    pub async fn look(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
-        Self::open(url, Access::Look, options)
+    pub async fn inspect(url: &DatabaseUrl, options: &StorageOptions) -> Result<Self, ConnectError> {
+        Self::open(url, Access::Inspect, options)
     }
 
     fn open(url: &DatabaseUrl, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {

@@ -92,7 +92,7 @@ pub(crate) fn apply_pending<DB: Backend>(
 }
 
 /// Logs which migrations were applied.
-pub(crate) fn tell(names: &[String]) {
+pub(crate) fn log_applied(names: &[String]) {
     for name in names {
         info!(migration.name = %name, "applied a migration");
     }

@@ -24,12 +24,12 @@ impl Pages {
     }
 
     /// Takes the rows that were read. Returns whether there may be more.
-    pub(crate) fn take(&mut self, rows: Vec<WorkerRow>, asked: i64) -> bool {
+    pub(crate) fn take(&mut self, rows: Vec<WorkerRow>, requested: i64) -> bool {
         let read = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         self.rows += read;
         // Unreadable rows are skipped here. They are logged where workers are listed.
         self.found.extend(rows.into_iter().filter_map(|row| row.into_worker().ok()));
-        read == asked
+        read == requested
     }
 
     /// Reads page after page with `read`, which gets how many rows to read and how many to skip.

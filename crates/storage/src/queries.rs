@@ -95,7 +95,7 @@ impl From<&TenantScope> for Scope {
 }
 
 /// Returns the snapshot ids as text, as stored in their column.
-pub(crate) fn spelled(snapshots: &[SnapshotId]) -> Vec<String> {
+pub(crate) fn id_texts(snapshots: &[SnapshotId]) -> Vec<String> {
     snapshots.iter().map(|id| id.as_str().to_owned()).collect()
 }
 

@@ -38,14 +38,14 @@ impl StoredId {
     fn read(bytes: &[u8]) -> Self {
         match IdValue::parse(bytes) {
             Ok(IdValue(id)) => Self { id, problem: None },
-            Err(problem) => Self { id: stand_in(bytes), problem: Some(problem) },
+            Err(problem) => Self { id: substitute_id(bytes), problem: Some(problem) },
         }
     }
 }
 
 /// Derives the substitute id for an invalid one. It is the same each time, and has a UUID version (8) that we never
 /// give to workers.
-fn stand_in(stored: &[u8]) -> Uuid {
+fn substitute_id(stored: &[u8]) -> Uuid {
     let digest = Sha256::digest(stored);
     let mut bytes = [0; 16];
     bytes.iter_mut().zip(digest).for_each(|(byte, of_digest)| *byte = of_digest);
@@ -53,6 +53,6 @@ fn stand_in(stored: &[u8]) -> Uuid {
 }
 
 /// Returns whether an id may be a substitute.
-pub(crate) fn may_stand_in(id: WorkerId) -> bool {
+pub(crate) fn may_be_substitute(id: WorkerId) -> bool {
     id.as_uuid().get_version_num() == 8
 }

@@ -26,11 +26,11 @@ pub(crate) enum RollbackReason {
 /// The reason why a transaction has ended, shared with the callers that use it. It is written before the last of them
 /// gets an error.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct End(Arc<OnceLock<RollbackReason>>);
+pub(crate) struct RollbackCell(Arc<OnceLock<RollbackReason>>);
 
-impl End {
+impl RollbackCell {
     /// Stores the reason. Only the first one counts.
-    pub(crate) fn note(&self, reason: RollbackReason) {
+    pub(crate) fn record(&self, reason: RollbackReason) {
         let _ = self.0.set(reason);
     }
 

@@ -253,7 +253,7 @@ mod tests {
         Cell(Ok(text.to_owned()))
     }
 
-    fn complaint(row: WorkerRow) -> String {
+    fn problem_of(row: WorkerRow) -> String {
         row.into_worker().unwrap_err().to_string()
     }
 
@@ -266,27 +266,27 @@ mod tests {
     fn an_unsound_row_is_named_with_its_column() {
         let row = "00000000-0000-0000-0000-000000000007";
         assert_eq!(
-            complaint(WorkerRow { status: text("asleep"), ..ready() }),
+            problem_of(WorkerRow { status: text("asleep"), ..ready() }),
             format!("column `status` of worker {row} holds `asleep`, which is not a status")
         );
         assert_eq!(
-            complaint(WorkerRow { snapshot_id: text(""), ..ready() }),
+            problem_of(WorkerRow { snapshot_id: text(""), ..ready() }),
             format!("column `snapshot_id` of worker {row} holds nothing, though its status is ready")
         );
         assert_eq!(
-            complaint(WorkerRow { snapshot_expires_at: Cell(Ok(None)), status: text("expired"), ..ready() }),
+            problem_of(WorkerRow { snapshot_expires_at: Cell(Ok(None)), status: text("expired"), ..ready() }),
             format!("column `snapshot_expires_at` of worker {row} holds nothing, though its status is expired")
         );
         assert_eq!(
-            complaint(WorkerRow { status: text("error"), ..ready() }),
+            problem_of(WorkerRow { status: text("error"), ..ready() }),
             format!("column `error_message` of worker {row} holds nothing, though its status is error")
         );
         assert_eq!(
-            complaint(WorkerRow { name: text(" "), ..ready() }),
+            problem_of(WorkerRow { name: text(" "), ..ready() }),
             format!("column `name` of worker {row} holds a name that must not be empty")
         );
         assert_eq!(
-            complaint(WorkerRow { functions: Cell(Ok(NamesValue(vec!["a\0".to_owned()]))), ..ready() }),
+            problem_of(WorkerRow { functions: Cell(Ok(NamesValue(vec!["a\0".to_owned()]))), ..ready() }),
             format!(
                 "column `functions` of worker {row} holds a function name that must not contain control characters"
             )

@@ -25,11 +25,11 @@ macro_rules! event_bus_conformance {
     ($bus:ident, $make_bus:ident) => {
         $crate::event_bus_conformance! {
             @each $bus, $make_bus,
-            every_listener_is_told_what_happens_after_it_began,
+            every_listener_gets_what_happens_after_it_began,
             a_listener_of_one_tenant_gets_no_change_of_another,
             a_listener_of_all_tenants_gets_every_change,
             a_reset_reaches_every_tenant,
-            a_listener_that_falls_behind_is_told_once_and_spared_what_is_old,
+            a_listener_that_falls_behind_gets_one_reset_and_nothing_old,
             a_flood_in_one_tenant_is_nothing_to_a_listener_of_another,
             who_has_stopped_listening_is_no_listener,
         }
@@ -60,7 +60,7 @@ fn pending(listener: &mut Box<dyn WorkerEvents>) -> Vec<WorkerChange> {
 }
 
 /// Checks that a listener gets no change from before it began, and gets all later changes in order.
-pub fn every_listener_is_told_what_happens_after_it_began(bus: &dyn EventBus) {
+pub fn every_listener_gets_what_happens_after_it_began(bus: &dyn EventBus) {
     bus.publish(TenantId::DEFAULT, deleted());
     let scope = scope_of(TenantId::DEFAULT);
     let mut listeners = [bus.listen(scope), bus.listen(scope)];
@@ -106,7 +106,7 @@ pub fn a_reset_reaches_every_tenant(bus: &dyn EventBus) {
 
 /// Checks that a listener that falls behind gets one reset instead of the old changes. The next change is newer than a
 /// list that is read after the reset.
-pub fn a_listener_that_falls_behind_is_told_once_and_spared_what_is_old(bus: &dyn EventBus) {
+pub fn a_listener_that_falls_behind_gets_one_reset_and_nothing_old(bus: &dyn EventBus) {
     let mut listener = bus.listen(scope_of(TenantId::DEFAULT));
     for _ in 0..FLOOD {
         bus.publish(TenantId::DEFAULT, deleted());

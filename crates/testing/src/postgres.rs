@@ -75,7 +75,7 @@ const WATCHDOG: &str = r#"
 
 /// A Postgres server for tests, and its databases.
 pub struct ThrowAwayPostgres {
-    place: Place,
+    location: Location,
 }
 
 /// A transaction that stays open until this value is dropped.
@@ -83,7 +83,7 @@ pub struct OpenTransaction {
     _client: tokio_postgres::Client,
 }
 
-enum Place {
+enum Location {
     /// The server that [`URL_VARIABLE`] names.
     Elsewhere {
         url: String,
@@ -122,10 +122,10 @@ impl ThrowAwayPostgres {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<ThrowAwayPostgres> = OnceLock::new();
         SHARED.get_or_init(|| match std::env::var(URL_VARIABLE) {
-            Ok(url) => Self { place: Place::Elsewhere { url } },
+            Ok(url) => Self { location: Location::Elsewhere { url } },
             // Without `flock`, which the shell needs for locks, each process has its own server.
             Err(_) if find_binary("flock").is_err() => Self::start(),
-            Err(_) => Self { place: share().unwrap_or_else(|error| panic!("no Postgres for the tests: {error}")) },
+            Err(_) => Self { location: share().unwrap_or_else(|error| panic!("no Postgres for the tests: {error}")) },
         })
     }
 
@@ -149,26 +149,26 @@ impl ThrowAwayPostgres {
     pub fn start_with(settings: &[(&str, &str)], files: &[(&str, &str)]) -> Self {
         let server =
             Server::start(settings, files, None).unwrap_or_else(|error| panic!("no Postgres for this test: {error}"));
-        Self { place: Place::Here(Box::new(server)) }
+        Self { location: Location::Here(Box::new(server)) }
     }
 
     /// Returns the URL of a database on this server.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        match &self.place {
-            Place::Here(server) => local_url(server.port, database),
-            Place::Shared { port, .. } => local_url(*port, database),
-            Place::Elsewhere { url } => with_database(url, database),
+        match &self.location {
+            Location::Here(server) => local_url(server.port, database),
+            Location::Shared { port, .. } => local_url(*port, database),
+            Location::Elsewhere { url } => with_database(url, database),
         }
     }
 
     /// Returns the server's port on the loopback address, or `None` if the server is not ours.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
-        match &self.place {
-            Place::Here(server) => Some(server.port),
-            Place::Shared { port, .. } => Some(*port),
-            Place::Elsewhere { .. } => None,
+        match &self.location {
+            Location::Here(server) => Some(server.port),
+            Location::Shared { port, .. } => Some(*port),
+            Location::Elsewhere { .. } => None,
         }
     }
 
@@ -179,9 +179,9 @@ impl ThrowAwayPostgres {
     /// When the server refuses.
     pub async fn create_database(&self) -> String {
         let name = format!("test_{}", Uuid::new_v4().simple());
-        let administration = match &self.place {
-            Place::Elsewhere { url } => url.clone(),
-            Place::Shared { .. } | Place::Here(_) => self.url("postgres"),
+        let administration = match &self.location {
+            Location::Elsewhere { url } => url.clone(),
+            Location::Shared { .. } | Location::Here(_) => self.url("postgres"),
         };
         self.execute(&administration, &format!("CREATE DATABASE {name}")).await;
         self.url(&name)
@@ -245,9 +245,11 @@ impl ThrowAwayPostgres {
     }
 
     fn ours(&mut self) -> &mut Server {
-        match &mut self.place {
-            Place::Here(server) => server,
-            Place::Shared { .. } | Place::Elsewhere { .. } => panic!("a server that others use is not ours to stop"),
+        match &mut self.location {
+            Location::Here(server) => server,
+            Location::Shared { .. } | Location::Elsewhere { .. } => {
+                panic!("a server that others use is not ours to stop")
+            }
         }
     }
 }
@@ -344,7 +346,7 @@ impl Drop for Server {
 }
 
 /// Joins the shared server. Starts it if no process uses one.
-fn share() -> io::Result<Place> {
+fn share() -> io::Result<Location> {
     let user = unprivileged_user()?;
     // Test binaries of one build share a server. Those of another build have their own.
     let build = std::env::current_exe()?.parent().map(|directory| directory.display().to_string()).unwrap_or_default();
@@ -361,11 +363,11 @@ fn share() -> io::Result<Place> {
     lock.lock_shared()?;
     let note = shared.join("server");
     if let Some(port) = fs::read_to_string(&note).ok().and_then(|text| running_port(&text)) {
-        return Ok(Place::Shared { port, _lock: lock });
+        return Ok(Location::Shared { port, _lock: lock });
     }
     let server = Server::start(&[], &[], Some(&shared))?;
     fs::write(note, format!("{} {}", server.port, server.data().display()))?;
-    Ok(Place::Shared { port: server.port, _lock: lock })
+    Ok(Location::Shared { port: server.port, _lock: lock })
 }
 
 /// Checks that the directory is ours: any user can create one of this name in the temporary directory.
@@ -463,8 +465,8 @@ fn finish(command: &mut Command) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("{} failed: {said}", command.get_program().display())))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{} failed: {stderr}", command.get_program().display())))
 }
 
 fn run_as(command: &mut Command, user: Option<User>) {
@@ -542,7 +544,7 @@ mod tests {
         let server = ThrowAwayPostgres::start();
         let url = server.create_database().await;
         server.execute(&url, "CREATE TABLE t (i INT); INSERT INTO t VALUES (1)").await;
-        let Place::Here(ours) = &server.place else { panic!("started here") };
+        let Location::Here(ours) = &server.location else { panic!("started here") };
         let directory = ours.directory.clone();
         assert!(directory.exists());
         drop(server);

@@ -30,7 +30,7 @@ macro_rules! sandbox_conformance {
             a_command_prints_and_exits_with_its_code,
             both_outputs_arrive_apart_and_whole,
             a_large_output_is_not_lost_to_a_slow_reader,
-            a_command_that_is_not_there_is_told_as_such,
+            a_command_that_is_not_there_is_reported_as_such,
             a_command_gets_its_arguments_and_environment_and_no_other,
             files_are_found_below_the_working_directory,
             files_can_be_written_after_a_command_has_run,
@@ -48,9 +48,9 @@ macro_rules! sandbox_conformance {
             a_command_is_killed_at_its_deadline_and_its_output_arrives,
             a_command_is_killed_when_asked,
             a_command_ends_when_its_sandbox_is_stopped,
-            a_signal_is_told_as_such,
+            a_signal_is_reported_as_such,
             two_commands_run_in_one_sandbox,
-            an_event_that_nobody_waited_for_is_not_lost,
+            an_event_that_no_caller_waited_for_is_not_lost,
             what_a_command_leaves_behind_does_not_hold_up_its_end,
             sandboxes_do_not_see_each_others_files,
             many_sandboxes_at_once_are_not_mixed_up,
@@ -77,7 +77,7 @@ macro_rules! sandbox_memory_conformance {
         $crate::sandbox_conformance! {
             @each $provider, $make_provider,
             a_command_that_takes_too_much_memory_is_killed_for_it,
-            usage_is_told,
+            usage_is_reported,
         }
     };
 }
@@ -107,13 +107,13 @@ fn numbers(before: &str, count: usize) -> String {
 }
 
 #[derive(Debug)]
-struct Ran {
+struct CommandResult {
     stdout: String,
     stderr: String,
     exit: CommandExit,
 }
 
-async fn finish(command: &mut dyn Command) -> Ran {
+async fn finish(command: &mut dyn Command) -> CommandResult {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         match command.next_event().await.expect("the command is not lost").expect("an end comes before the end") {
@@ -122,13 +122,13 @@ async fn finish(command: &mut dyn Command) -> Ran {
             CommandEvent::Exited(exit) => {
                 assert_eq!(command.next_event().await.expect("no error"), None, "nothing comes after the end");
                 let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-                return Ran { stdout: text(stdout), stderr: text(stderr), exit };
+                return CommandResult { stdout: text(stdout), stderr: text(stderr), exit };
             }
         }
     }
 }
 
-async fn run(sandbox: &dyn Sandbox, text: &str) -> Ran {
+async fn run(sandbox: &dyn Sandbox, text: &str) -> CommandResult {
     let mut command = sandbox.run(script(text)).await.expect("node starts");
     finish(&mut *command).await
 }
@@ -173,7 +173,7 @@ pub async fn a_large_output_is_not_lost_to_a_slow_reader(provider: &dyn SandboxP
 }
 
 /// Checks that running a program that does not exist fails with `CommandNotFound`.
-pub async fn a_command_that_is_not_there_is_told_as_such(provider: &dyn SandboxProvider) {
+pub async fn a_command_that_is_not_there_is_reported_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let spec = CommandSpec::named("no-such-program", Vec::new());
     let error = sandbox.run(spec).await.err().expect("it is not found");
@@ -245,7 +245,7 @@ pub async fn a_snapshot_keeps_what_was_written_and_what_commands_wrote(provider:
     let snapshot = first.snapshot(None).await.expect("it is frozen");
     // The size is at least the length of the files; a provider may count the space that they take on its disk.
     assert!(snapshot.size_bytes >= 17, "{}", snapshot.size_bytes);
-    let found = provider.find_snapshot(&snapshot.id).await.expect("it can be told");
+    let found = provider.find_snapshot(&snapshot.id).await.expect("it can be found out");
     assert_eq!(found.as_ref(), Some(&snapshot));
     let source = SandboxSource::Snapshot(snapshot.id.clone());
     let second = sandbox_with(provider, source, ResourceLimits::default()).await;
@@ -285,7 +285,7 @@ pub async fn a_snapshot_of_the_same_files_outlives_its_twin(provider: &dyn Sandb
     let second = snapshot_of(provider, "file", b"the same").await;
     assert_ne!(first, second, "each snapshot has an id of its own");
     provider.delete_snapshot(&first).await.expect("it is deleted");
-    assert_eq!(provider.find_snapshot(&first).await.expect("it can be told"), None);
+    assert_eq!(provider.find_snapshot(&first).await.expect("it can be found out"), None);
     let survivor = sandbox_with(provider, SandboxSource::Snapshot(second.clone()), ResourceLimits::default()).await;
     assert_eq!(run(&*survivor, "console.log(require('fs').readFileSync('file', 'utf8'))").await.stdout, "the same\n");
     survivor.stop().await.expect("it stops");
@@ -304,7 +304,7 @@ pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &d
         let sandbox = sandbox(provider).await;
         sandbox.write_files(vec![file("file", contents.as_bytes())]).await.expect("it is written");
         let made = sandbox.snapshot_as(&id, None).await.expect("it is frozen");
-        assert_eq!(provider.find_snapshot(&made.id).await.expect("it can be told").as_ref(), Some(&made));
+        assert_eq!(provider.find_snapshot(&made.id).await.expect("it can be found out").as_ref(), Some(&made));
         let source = SandboxSource::Snapshot(made.id.clone());
         let user = sandbox_with(provider, source, ResourceLimits::default()).await;
         let read = "process.stdout.write(require('fs').readFileSync('file', 'utf8'))";
@@ -315,7 +315,7 @@ pub async fn a_snapshot_is_made_again_under_its_name_or_another_one(provider: &d
         }
     }
     provider.delete_snapshot(&id).await.expect("it is deleted");
-    assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
+    assert_eq!(provider.find_snapshot(&id).await.expect("it can be found out"), None);
 }
 
 /// Checks that a sandbox continues to work after its snapshot is deleted.
@@ -331,7 +331,7 @@ pub async fn a_sandbox_goes_on_when_its_snapshot_is_deleted(provider: &dyn Sandb
 /// Checks that an unknown snapshot is not found.
 pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     for id in ["snap_0193579b-0000-7000-8000-000000000000", "../../etc", "", "snap_x"].map(SnapshotId::new) {
-        assert_eq!(provider.find_snapshot(&id).await.expect("it can be told"), None);
+        assert_eq!(provider.find_snapshot(&id).await.expect("it can be found out"), None);
         provider.delete_snapshot(&id).await.expect("one that is gone is no error");
         let spec = SandboxSpec {
             source: SandboxSource::Snapshot(id),
@@ -348,7 +348,7 @@ pub async fn an_expired_snapshot_is_not_found(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let past = SystemClock.now() - TimeDelta::seconds(1);
     let snapshot = sandbox.snapshot(Some(past)).await.expect("it is frozen");
-    assert_eq!(provider.find_snapshot(&snapshot.id).await.expect("it can be told"), None);
+    assert_eq!(provider.find_snapshot(&snapshot.id).await.expect("it can be found out"), None);
 }
 
 /// Checks that every call of a stopped sandbox fails with `Stopped`.
@@ -406,7 +406,7 @@ pub async fn a_command_is_killed_when_asked(provider: &dyn SandboxProvider) {
     let mut command = sandbox.run(script("console.log('up'); setInterval(() => {}, 1000)")).await.expect("node starts");
     assert_eq!(first_output(&mut *command).await, b"up\n");
     command.kill().await.expect("it is killed");
-    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Asked));
+    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Requested));
     command.kill().await.expect("killing what has ended is no error");
     assert_eq!(run(&*sandbox, "console.log(1)").await.stdout, "1\n", "the sandbox goes on");
     sandbox.stop().await.expect("it stops");
@@ -418,11 +418,11 @@ pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxPr
     let mut command = sandbox.run(script("console.log('up'); setInterval(() => {}, 1000)")).await.expect("node starts");
     first_output(&mut *command).await;
     sandbox.stop().await.expect("it stops");
-    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Asked));
+    assert_eq!(finish(&mut *command).await.exit.killed, Some(KillReason::Requested));
 }
 
 /// Checks that the exit of a command that a signal ended names that signal.
-pub async fn a_signal_is_told_as_such(provider: &dyn SandboxProvider) {
+pub async fn a_signal_is_reported_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let ran = run(&*sandbox, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)").await;
     assert_eq!((ran.exit.status, ran.exit.killed), (ExitStatus::Signal(15), None));
@@ -443,7 +443,7 @@ pub async fn two_commands_run_in_one_sandbox(provider: &dyn SandboxProvider) {
 }
 
 /// Checks that no event is lost when a call of `next_event` is dropped.
-pub async fn an_event_that_nobody_waited_for_is_not_lost(provider: &dyn SandboxProvider) {
+pub async fn an_event_that_no_caller_waited_for_is_not_lost(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text =
         "let i = 0; const timer = setInterval(() => { console.log(i); if (++i === 50) clearInterval(timer) }, 2)";
@@ -533,11 +533,11 @@ pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dy
 }
 
 /// Checks that the exit of a command contains its processor time and its memory. For providers that limit memory.
-pub async fn usage_is_told(provider: &dyn SandboxProvider) {
+pub async fn usage_is_reported(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
     let usage = run(&*sandbox, text).await.exit.usage;
-    assert!(usage.cpu.expect("it can tell") >= Duration::from_millis(100), "{usage:?}");
-    assert!(usage.max_memory_bytes.expect("it can tell") >= 50 << 20, "{usage:?}");
+    assert!(usage.cpu.expect("it is known") >= Duration::from_millis(100), "{usage:?}");
+    assert!(usage.max_memory_bytes.expect("it is known") >= 50 << 20, "{usage:?}");
     sandbox.stop().await.expect("it stops");
 }

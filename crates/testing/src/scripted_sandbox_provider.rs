@@ -206,7 +206,7 @@ impl SandboxProvider for ScriptedSandboxProvider {
         inner.limits = Some(spec.limits);
         let id = SandboxId::new(format!("sbx_{}", inner.made));
         self.state.live.send_modify(|live| *live += 1);
-        let life = Mutex::new(Some(Life { state: Arc::clone(&self.state) }));
+        let life = Mutex::new(Some(LiveGuard { state: Arc::clone(&self.state) }));
         Ok(Box::new(ScriptedSandbox {
             id,
             files: Mutex::new(files),
@@ -269,11 +269,11 @@ impl SandboxProvider for ScriptedSandboxProvider {
 }
 
 /// Counts one live sandbox until it is dropped.
-struct Life {
+struct LiveGuard {
     state: Arc<State>,
 }
 
-impl Drop for Life {
+impl Drop for LiveGuard {
     fn drop(&mut self) {
         self.state.live.send_modify(|live| *live -= 1);
     }
@@ -282,7 +282,7 @@ impl Drop for Life {
 struct ScriptedSandbox {
     id: SandboxId,
     files: Mutex<HashMap<String, Vec<u8>>>,
-    life: Mutex<Option<Life>>,
+    life: Mutex<Option<LiveGuard>>,
     stopped: Arc<Notify>,
     state: Arc<State>,
 }
@@ -386,7 +386,7 @@ impl ScriptedCommand {
     }
 
     fn asked_to_end(&mut self) -> CommandEvent {
-        self.exit(ExitStatus::Signal(9), Some(KillReason::Asked))
+        self.exit(ExitStatus::Signal(9), Some(KillReason::Requested))
     }
 }
 

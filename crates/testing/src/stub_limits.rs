@@ -10,11 +10,11 @@ use workers_domain::{TenantId, TenantLimits};
 /// Limits of tenants that a test sets. Other tenants have none.
 #[derive(Debug, Default)]
 pub struct StubLimits {
-    known: Mutex<Known>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct State {
     tenants: HashMap<TenantId, TenantLimits>,
     fails: bool,
 }
@@ -30,18 +30,18 @@ impl StubLimits {
         self.lock().fails = true;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl LimitsFor for StubLimits {
     async fn limits_for(&self, tenant: TenantId) -> Result<TenantLimits, RepositoryError> {
-        let known = self.lock();
-        if known.fails {
+        let state = self.lock();
+        if state.fails {
             return Err(RepositoryError::Unavailable("the test asked for this failure".into()));
         }
-        Ok(known.tenants.get(&tenant).copied().unwrap_or_default())
+        Ok(state.tenants.get(&tenant).copied().unwrap_or_default())
     }
 }

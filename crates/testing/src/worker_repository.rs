@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use uuid::Uuid;
 use workers_domain::ports::{
-    ExistingWorkers, InvocationMark, ListPlace, Page, PageRequest, RemovedWorker, RepositoryError, SetupOutcome, Store,
-    Update,
+    ExistingWorkers, LastInvocation, Page, PageCursor, PageRequest, RemovedWorker, RepositoryError, SetupOutcome,
+    Store, Update,
 };
 use workers_domain::{SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerState};
 
@@ -184,7 +184,7 @@ pub async fn workers_of_the_same_time_are_listed_by_id(store: &dyn Store) {
     assert_eq!(ids(&good(repository.list().await)), ids(&same));
 }
 
-fn page(after: Option<&ListPlace>, limit: u32) -> PageRequest {
+fn page(after: Option<&PageCursor>, limit: u32) -> PageRequest {
     let limit = NonZeroU32::new(limit).unwrap_or_else(|| panic!("a page holds something"));
     PageRequest { after: after.cloned(), limit }
 }
@@ -243,7 +243,7 @@ pub async fn pages_of_one_tenant_hold_no_other(store: &dyn Store) {
             assert_eq!(found, own, "{tenant}: {count}");
         }
     }
-    // A place belongs to the list of all tenants: in another tenant's list it continues at the same time.
+    // A cursor belongs to the list of all tenants: in another tenant's list it continues at the same time.
     let middle = good(repository.list_page(&scope_of(one), &page(None, 5)).await);
     let last = middle.items.last().map_or_else(|| at(0), |worker| worker.created_at);
     let behind = good(repository.list_page(&scope_of(another), &page(middle.next.as_ref(), 100)).await);
@@ -266,29 +266,29 @@ pub async fn pages_hold_what_was_there_throughout_once_whatever_comes_and_goes(s
     good(repository.insert(&newer, "").await);
     let second = good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await);
     assert_eq!((ids(&first.items), ids(&second.items)), (all[..3].to_vec(), all[5..8].to_vec()));
-    // A place can be used again and continues at the same point.
+    // A cursor can be used again and continues at the same point.
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(first.next.as_ref(), 3)).await), second);
     good(store.schema().set_up(ExistingWorkers::Remove).await);
     let end = Page { items: Vec::new(), next: None };
     assert_eq!(good(repository.list_page(&scope_of_all(), &page(second.next.as_ref(), 3)).await), end);
 }
 
-/// Checks that a place that no page has returned is refused.
-pub async fn a_place_that_is_of_no_page_is_refused(store: &dyn Store) {
+/// Checks that a cursor that no page has returned is refused.
+pub async fn a_cursor_that_is_of_no_page_is_refused(store: &dyn Store) {
     let repository = store.workers();
     insert(store, &[&worker(at(0)), &worker(at(1))]).await;
-    let place = good(repository.list_page(&scope_of_all(), &page(None, 1)).await)
+    let cursor = good(repository.list_page(&scope_of_all(), &page(None, 1)).await)
         .next
         .unwrap_or_else(|| panic!("there is more"));
-    let real = place.as_bytes();
+    let real = cursor.as_bytes();
     let mut longer = real.to_vec();
     longer.push(0);
     let mut other = real.to_vec();
     other[0] ^= 1;
     for bytes in [&[][..], b"nonsense", &real[..1], &real[..real.len() - 1], &longer, &other, &[0xff; 4096]] {
         let refused =
-            repository.list_page(&scope_of_all(), &page(Some(&ListPlace::from_bytes(bytes.to_vec())), 1)).await;
-        assert!(matches!(refused, Err(RepositoryError::UnknownPlace)), "{bytes:?}: {refused:?}");
+            repository.list_page(&scope_of_all(), &page(Some(&PageCursor::from_bytes(bytes.to_vec())), 1)).await;
+        assert!(matches!(refused, Err(RepositoryError::UnknownCursor)), "{bytes:?}: {refused:?}");
     }
 }
 
@@ -333,7 +333,7 @@ pub async fn a_change_of_state_touches_nothing_else(store: &dyn Store) {
     let repository = store.workers();
     let [worker, other] = [worker(at(0)), worker(at(0))];
     insert(store, &[&worker, &other]).await;
-    good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(9) }]).await);
+    good(repository.record_invocations(&[LastInvocation { worker_id: worker.id, at: at(9) }]).await);
     let mut changed = with_state(&worker, WorkerState::Error { message: "no".to_owned() });
     changed.name = name("renamed");
     changed.functions.clear();
@@ -369,8 +369,8 @@ pub async fn a_stale_update_is_refused(store: &dyn Store) {
     assert_eq!(good(repository.update_state(&mut stale).await), Update::Conflict);
     assert_eq!(stale, before, "a refused update changes nothing of what was handed over");
     assert_eq!(found(repository, stale.id).await, newer);
-    // A mark does not change the revision: a decision that was made before it is still valid.
-    good(repository.record_invocations(&[InvocationMark { worker_id: newer.id, at: at(9) }]).await);
+    // The time of an invocation does not change the revision: a decision that was made before it is still valid.
+    good(repository.record_invocations(&[LastInvocation { worker_id: newer.id, at: at(9) }]).await);
     change(repository, &mut newer, WorkerState::Error { message: "no".to_owned() }).await;
     assert_eq!(found(repository, newer.id).await.revision, newer.revision);
 }
@@ -418,7 +418,7 @@ pub async fn a_deleted_worker_stays_deleted(store: &dyn Store) {
     insert(store, &[&worker]).await;
     good(repository.delete(&scope_of_all(), worker.id).await);
     assert_eq!(good(repository.update_state(&mut worker).await), Update::Gone);
-    good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(1) }]).await);
+    good(repository.record_invocations(&[LastInvocation { worker_id: worker.id, at: at(1) }]).await);
     assert_eq!(good(repository.find_by_id(&scope_of_all(), worker.id).await), None);
     assert_eq!(good(repository.list().await), []);
 }
@@ -439,31 +439,40 @@ pub async fn invocations_only_move_forward(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
     insert(store, &[&worker]).await;
-    for (mark, expected) in [(5, 5), (3, 5), (5, 5), (8, 8)] {
-        good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(mark) }]).await);
+    for (invocation, expected) in [(5, 5), (3, 5), (5, 5), (8, 8)] {
+        good(repository.record_invocations(&[LastInvocation { worker_id: worker.id, at: at(invocation) }]).await);
         assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(expected)));
     }
 }
 
-/// Checks that the latest of several marks counts.
-pub async fn the_latest_of_several_marks_counts(store: &dyn Store) {
+/// Checks that the latest of several times counts.
+pub async fn the_latest_of_several_times_counts(store: &dyn Store) {
     let repository = store.workers();
     let [worker, other] = [worker(at(0)), worker(at(0))];
     insert(store, &[&worker, &other]).await;
-    let mark = |worker: &Worker, seconds| InvocationMark { worker_id: worker.id, at: at(seconds) };
-    good(repository.record_invocations(&[mark(&worker, 2), mark(&other, 1), mark(&worker, 7), mark(&worker, 4)]).await);
+    let invocation = |worker: &Worker, seconds| LastInvocation { worker_id: worker.id, at: at(seconds) };
+    good(
+        repository
+            .record_invocations(&[
+                invocation(&worker, 2),
+                invocation(&other, 1),
+                invocation(&worker, 7),
+                invocation(&worker, 4),
+            ])
+            .await,
+    );
     assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(7)));
     assert_eq!(found(repository, other.id).await.last_invoked_at, Some(at(1)));
 }
 
-/// Checks that marks of unknown workers are skipped.
-pub async fn marks_of_unknown_workers_are_skipped(store: &dyn Store) {
+/// Checks that invocations of unknown workers are skipped.
+pub async fn invocations_of_unknown_workers_are_skipped(store: &dyn Store) {
     let repository = store.workers();
     let worker = worker(at(0));
     insert(store, &[&worker]).await;
     good(repository.record_invocations(&[]).await);
-    let unknown = InvocationMark { worker_id: WorkerId::generate(at(0)), at: at(1) };
-    good(repository.record_invocations(&[unknown, InvocationMark { worker_id: worker.id, at: at(1) }, unknown]).await);
+    let unknown = LastInvocation { worker_id: WorkerId::generate(at(0)), at: at(1) };
+    good(repository.record_invocations(&[unknown, LastInvocation { worker_id: worker.id, at: at(1) }, unknown]).await);
     assert_eq!(found(repository, worker.id).await.last_invoked_at, Some(at(1)));
 }
 
@@ -506,7 +515,7 @@ pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
     let mut worker = ready_until(finer);
     worker.created_at = finer;
     insert(store, &[&worker]).await;
-    good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: finer }]).await);
+    good(repository.record_invocations(&[LastInvocation { worker_id: worker.id, at: finer }]).await);
     let kept = found(repository, worker.id).await;
     assert_eq!((kept.created_at, kept.expires_at(), kept.last_invoked_at), (exact, Some(exact), Some(exact)));
 
@@ -545,16 +554,18 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
     let work = workers.iter().map(|worker| async move {
         let ready = WorkerState::Ready { snapshot_id: SnapshotId::new("snap_1"), expires_at: at(60) };
         change(repository, &mut worker.clone(), ready).await;
-        good(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(5) }]).await);
+        good(repository.record_invocations(&[LastInvocation { worker_id: worker.id, at: at(5) }]).await);
         assert_eq!(good(repository.list().await).len(), 20);
         assert!(found(repository, worker.id).await.snapshot_id().is_some());
         assert!(good(repository.find_source(&scope_of_all(), worker.id).await).is_some());
     });
     join_all(work).await;
-    let marks: Vec<_> = workers.iter().map(|worker| InvocationMark { worker_id: worker.id, at: at(7) }).collect();
-    let backwards: Vec<_> = marks.iter().rev().copied().collect();
-    for result in
-        join_all((0..10).flat_map(|_| [&marks, &backwards]).map(|marks| repository.record_invocations(marks))).await
+    let invocations: Vec<_> = workers.iter().map(|worker| LastInvocation { worker_id: worker.id, at: at(7) }).collect();
+    let backwards: Vec<_> = invocations.iter().rev().copied().collect();
+    for result in join_all(
+        (0..10).flat_map(|_| [&invocations, &backwards]).map(|invocations| repository.record_invocations(invocations)),
+    )
+    .await
     {
         good(result);
     }
@@ -628,7 +639,7 @@ pub async fn without_a_schema_every_call_says_so(store: &dyn Store) {
     assert_missing(repository.list().await);
     assert_missing(repository.update_state(&mut worker).await);
     assert_missing(repository.find_unused_snapshots(&[SnapshotId::new("snap_1")]).await);
-    assert_missing(repository.record_invocations(&[InvocationMark { worker_id: worker.id, at: at(0) }]).await);
+    assert_missing(repository.record_invocations(&[LastInvocation { worker_id: worker.id, at: at(0) }]).await);
     assert_missing(repository.list_due_to_expire(at(0), 1).await);
     assert_missing(repository.list_stuck_in_creating(at(0), 1).await);
     assert_missing(repository.delete(&scope_of_all(), worker.id).await);

@@ -74,11 +74,11 @@ impl VercelApplication {
         let routes = server.clone();
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
         let serving = HttpServer::new(move || {
-            let (routes, words) = (routes.clone(), routes.words());
+            let (routes, hooks) = (routes.clone(), routes.hooks());
             App::new()
                 .configure(move |config| routes.configure(config))
                 .default_service(web::to(outside))
-                .wrap(Compat::new(from_fn(move |request, next| track(words.clone(), request, next))))
+                .wrap(Compat::new(from_fn(move |request, next| track(hooks.clone(), request, next))))
         })
         .workers(threads)
         .max_connections((server.max_connections() / threads).max(1))

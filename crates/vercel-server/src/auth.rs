@@ -41,9 +41,9 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
         check_token(tokens, request.headers())?.team()
     };
     let params = Params::parse(request)?;
-    let asked = params.get("teamId").or_else(|| params.get("slug"));
-    let team = match (bound, asked) {
-        (Some(bound), Some(asked)) if bound != asked => {
+    let requested = params.get("teamId").or_else(|| params.get("slug"));
+    let team = match (bound, requested) {
+        (Some(bound), Some(requested)) if bound != requested => {
             return Err(ApiError::new(ErrorCode::Forbidden, "The token is not for this team."));
         }
         (Some(team), _) | (None, Some(team)) => team.to_owned(),
@@ -53,14 +53,12 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
         return Err(ApiError::bad_request("`teamId` must have at most 128 bytes."));
     }
     if let Some(registry) = registry {
-        let standing = registry.count_request(&team);
+        let status = registry.count_request(&team);
         // The response reports it in its rate limit headers.
-        request.extensions_mut().insert(standing);
-        if let Some(seconds) = standing.retry_after {
-            let message = format!(
-                "The team has made {} requests within ten seconds, which is as many as it may.",
-                standing.limit
-            );
+        request.extensions_mut().insert(status);
+        if let Some(seconds) = status.retry_after {
+            let message =
+                format!("The team has made {} requests within ten seconds, which is as many as it may.", status.limit);
             return Err(ApiError::new(ErrorCode::TooManyRequests, message).retry_after(seconds));
         }
     }

@@ -114,7 +114,7 @@ impl ApiError {
     }
 
     /// Creates an error with the container's own message, which is written for the client.
-    pub(crate) fn told_by(code: ErrorCode, error: &SandboxError) -> Self {
+    pub(crate) fn from_sandbox_error(code: ErrorCode, error: &SandboxError) -> Self {
         Self::new(code, in_words(&error.message))
     }
 
@@ -122,7 +122,7 @@ impl ApiError {
     pub(crate) fn from_container(error: &SandboxError) -> Self {
         match error.kind {
             SandboxErrorKind::Stopped => Self::stopped(),
-            SandboxErrorKind::FileRefused => Self::told_by(ErrorCode::FileError, error),
+            SandboxErrorKind::FileRefused => Self::from_sandbox_error(ErrorCode::FileError, error),
             SandboxErrorKind::FileNotFound => Self::new(ErrorCode::NotFound, "File not found."),
             SandboxErrorKind::SnapshotNotFound => snapshot_gone(),
             SandboxErrorKind::StorageFull => {
@@ -234,9 +234,9 @@ mod tests {
             Kind::StorageUnavailable,
         ] {
             let error = SandboxError::new(kind, format!("`/vercel/a`: {}", io::Error::from_raw_os_error(17)));
-            let told = ApiError::from_container(&error).to_string();
-            assert!(!told.contains("os error"), "{told}");
-            assert_eq!(kind == Kind::FileRefused, told.contains("`/vercel/a`: File exists"), "{told}");
+            let message = ApiError::from_container(&error).to_string();
+            assert!(!message.contains("os error"), "{message}");
+            assert_eq!(kind == Kind::FileRefused, message.contains("`/vercel/a`: File exists"), "{message}");
         }
     }
 

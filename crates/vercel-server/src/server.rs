@@ -9,7 +9,7 @@ use workers_private_files::make_data_directory;
 use workers_web::RequestMetrics;
 
 use crate::registry::{Registry, StartError};
-use crate::routes::Words;
+use crate::routes::Hooks;
 use crate::store::blocking;
 use crate::{VercelServerOptions, routes};
 
@@ -17,7 +17,7 @@ use crate::{VercelServerOptions, routes};
 #[derive(Clone)]
 pub struct VercelServer {
     registry: Arc<Registry>,
-    words: Words,
+    hooks: Hooks,
 }
 
 impl VercelServer {
@@ -33,13 +33,13 @@ impl VercelServer {
         let directory = options.directory.clone();
         blocking(move || make_data_directory(&directory)).await.map_err(StartError::Directory)?;
         let requests = RequestMetrics::register(&options.metrics, "workers_vercel_api").map_err(StartError::Metrics)?;
-        Ok(Self { registry: Registry::open(options).await?, words: Words::new(requests) })
+        Ok(Self { registry: Registry::open(options).await?, hooks: Hooks::new(requests) })
     }
 
     /// Adds the routes, all below `/api`.
     pub fn configure(&self, config: &mut ServiceConfig) {
         config.app_data(Data::from(Arc::clone(&self.registry)));
-        routes::configure(config, self.words.clone());
+        routes::configure(config, self.hooks.clone());
     }
 
     /// Returns whether requests need no token. Such a server must listen on loopback only.
@@ -49,8 +49,8 @@ impl VercelServer {
     }
 
     /// Returns the metrics and error responses of the API, for middleware around the whole server.
-    pub(crate) fn words(&self) -> Words {
-        self.words.clone()
+    pub(crate) fn hooks(&self) -> Hooks {
+        self.hooks.clone()
     }
 
     /// Returns how long a client may read nothing of its response.

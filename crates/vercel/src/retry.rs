@@ -27,33 +27,33 @@ impl Default for RetryPolicy {
     }
 }
 
-/// The effect of repeating a request.
+/// Whether a request may be sent again although its first attempt may have had an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum Idempotency {
     /// The same effect as sending it once: the request reads, or sets a state.
-    Harmless,
+    Idempotent,
     /// The effect may happen twice; the request may be repeated only if it had no effect.
-    Harmful,
+    NonIdempotent,
 }
 
 /// The attempts of one request.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     policy: RetryPolicy,
-    repeat: Repeat,
+    idempotency: Idempotency,
     began: Instant,
     made: u32,
 }
 
 impl Attempts {
-    pub(crate) fn new(policy: RetryPolicy, repeat: Repeat) -> Self {
-        Self { policy, repeat, began: Instant::now(), made: 0 }
+    pub(crate) fn new(policy: RetryPolicy, idempotency: Idempotency) -> Self {
+        Self { policy, idempotency, began: Instant::now(), made: 0 }
     }
 
     /// Returns how long to wait before the next attempt after this failure; `None` if there is no further attempt.
     pub(crate) fn pause_after(&mut self, error: &VercelError) -> Option<Duration> {
         self.made += 1;
-        let repeatable = error.is_transient() && (self.repeat == Repeat::Harmless || error.had_no_effect());
+        let repeatable = error.is_transient() && (self.idempotency == Idempotency::Idempotent || error.had_no_effect());
         if !repeatable || self.made >= self.policy.attempts {
             return None;
         }
@@ -85,13 +85,13 @@ mod tests {
         VercelError::Api(ApiError { status, code: String::new(), message: String::new(), retry_after })
     }
 
-    fn attempts(repeat: Repeat) -> Attempts {
-        Attempts::new(RetryPolicy::default(), repeat)
+    fn attempts(idempotency: Idempotency) -> Attempts {
+        Attempts::new(RetryPolicy::default(), idempotency)
     }
 
     #[tokio::test]
     async fn pauses_grow_by_chance_and_attempts_end() {
-        let mut attempts = attempts(Repeat::Harmless);
+        let mut attempts = attempts(Idempotency::Idempotent);
         let error = answered(500, None);
         let first = attempts.pause_after(&error).unwrap();
         assert!((400..=800).contains(&first.as_millis()), "{first:?}");
@@ -102,24 +102,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_could_be_done_twice_is_repeated_only_if_it_had_no_effect() {
-        assert_eq!(attempts(Repeat::Harmful).pause_after(&answered(502, None)), None);
+        assert_eq!(attempts(Idempotency::NonIdempotent).pause_after(&answered(502, None)), None);
         let lost = VercelError::Timeout(Duration::ZERO);
-        assert_eq!(attempts(Repeat::Harmful).pause_after(&lost), None);
-        assert!(attempts(Repeat::Harmless).pause_after(&lost).is_some());
-        assert!(attempts(Repeat::Harmful).pause_after(&answered(429, None)).is_some());
+        assert_eq!(attempts(Idempotency::NonIdempotent).pause_after(&lost), None);
+        assert!(attempts(Idempotency::Idempotent).pause_after(&lost).is_some());
+        assert!(attempts(Idempotency::NonIdempotent).pause_after(&answered(429, None)).is_some());
     }
 
     #[tokio::test]
     async fn the_api_is_given_the_time_that_it_asks_for_or_none() {
-        let pause = attempts(Repeat::Harmless).pause_after(&answered(429, Some(7)));
+        let pause = attempts(Idempotency::Idempotent).pause_after(&answered(429, Some(7)));
         assert_eq!(pause, Some(Duration::from_secs(7)));
-        assert_eq!(attempts(Repeat::Harmless).pause_after(&answered(429, Some(21))), None);
+        assert_eq!(attempts(Idempotency::Idempotent).pause_after(&answered(429, Some(21))), None);
     }
 
     #[tokio::test]
     async fn a_refusal_is_final() {
         for status in [400, 401, 402, 404, 410, 422] {
-            assert_eq!(attempts(Repeat::Harmless).pause_after(&answered(status, None)), None);
+            assert_eq!(attempts(Idempotency::Idempotent).pause_after(&answered(status, None)), None);
         }
     }
 

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn work_goes_on_when_nobody_waits_for_it() {
+    async fn work_goes_on_after_its_caller_has_gone() {
         let (go, gate) = oneshot::channel::<()>();
         let (done, seen) = oneshot::channel();
         let mut waiting = Box::pin(to_completion(async move {

@@ -18,4 +18,4 @@ pub use metrics::{RequestMetrics, SECONDS};
 pub use request_id::{REQUEST_ID, id_header, request_id};
 pub use stop::{Phase, StopHandle};
 pub use token::{InvalidTokenError, Token, bearer};
-pub use track::{Wording, track};
+pub use track::{TrackHooks, track};

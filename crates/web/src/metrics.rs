@@ -33,7 +33,7 @@ impl RequestMetrics {
         Ok(Self { requests, seconds })
     }
 
-    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub(crate) fn count(&self, method: &str, route: &str, status: u16, took: Duration) {
         self.requests.with_label_values(&[method, route, &status.to_string()]).inc();
         self.seconds.with_label_values(&[method, route]).observe(took.as_secs_f64());
     }
@@ -64,7 +64,7 @@ mod tests {
         let one = RequestMetrics::register(&registry, "one").unwrap();
         let _two = RequestMetrics::register(&registry, "two").unwrap();
         assert!(RequestMetrics::register(&registry, "one").is_err());
-        one.answered("GET", "/a", 200, Duration::ZERO);
+        one.count("GET", "/a", 200, Duration::ZERO);
         let families: Vec<String> = registry.gather().iter().map(|family| family.name().to_owned()).collect();
         assert_eq!(families, ["one_request_duration_seconds", "one_requests_total"]);
     }

@@ -20,7 +20,7 @@ use crate::request_id::{REQUEST_ID, id_header, request_id};
 const NO_ROUTE: &str = "unmatched";
 
 /// The server-specific parts of the response handling in [`track`].
-pub trait Wording {
+pub trait TrackHooks {
     /// Returns the current time, which becomes part of new ids.
     fn now(&self) -> DateTime<Utc>;
 
@@ -32,16 +32,16 @@ pub trait Wording {
 
     /// Formats the error in a response. If two [`track`]s surround one handler, both call this, the inner one first, so
     /// that changes made between them (such as cross-origin headers) are kept.
-    fn word(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody>;
+    fn format_error(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody>;
 
     /// Records in the span what is known about a request once there is a response.
-    fn answered(&self, _response: &ServiceResponse<BoxBody>, _span: &Span) {}
+    fn record_response(&self, _response: &ServiceResponse<BoxBody>, _span: &Span) {}
 
     /// Finishes a response. Called once per request.
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>;
 
     /// Returns the response for a handler that panicked. Details belong in the log only.
-    fn panicked(&self, id: &RequestId) -> HttpResponse<BoxBody>;
+    fn panic_response(&self, id: &RequestId) -> HttpResponse<BoxBody>;
 }
 
 /// The middleware. It surrounds every handler, and additionally the whole server.
@@ -50,14 +50,14 @@ pub trait Wording {
 ///
 /// If the handler failed without a response, or panicked. The error of a panic contains the response, with the
 /// request's id.
-pub async fn track<W: Wording>(
+pub async fn track<W: TrackHooks>(
     server: W,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let outer = request.extensions().get::<RequestId>().cloned();
     if let Some(id) = outer {
-        return Ok(server.word(next.call(request).await?.map_into_boxed_body(), &id));
+        return Ok(server.format_error(next.call(request).await?.map_into_boxed_body(), &id));
     }
     let id = request_id(request.headers(), server.now());
     request.extensions_mut().insert(id.clone());
@@ -66,26 +66,32 @@ pub async fn track<W: Wording>(
     let likely_route = request.match_pattern();
     let span = server.span(&id, method);
     let started = Instant::now();
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let result = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
     let _entered = span.enter();
-    let Ok(answered) = answered else {
-        let mut response = server.panicked(&id);
+    let Ok(result) = result else {
+        let mut response = server.panic_response(&id);
         response.headers_mut().insert(REQUEST_ID, id_header(&id));
-        report(server.metrics(), method, likely_route.as_deref(), response.status().as_u16(), started.elapsed());
+        record_and_log(
+            server.metrics(),
+            method,
+            likely_route.as_deref(),
+            response.status().as_u16(),
+            started.elapsed(),
+        );
         return Err(InternalError::from_response("a handler panicked", response).into());
     };
-    let response = answered?.map_into_boxed_body();
-    server.answered(&response, &span);
-    let mut response = server.finish(server.word(response, &id));
+    let response = result?.map_into_boxed_body();
+    server.record_response(&response, &span);
+    let mut response = server.finish(server.format_error(response, &id));
     response.headers_mut().insert(REQUEST_ID, id_header(&id));
     let route = response.request().match_pattern();
-    report(server.metrics(), method, route.as_deref(), response.status().as_u16(), started.elapsed());
+    record_and_log(server.metrics(), method, route.as_deref(), response.status().as_u16(), started.elapsed());
     Ok(response)
 }
 
-fn report(metrics: &RequestMetrics, method: &str, route: Option<&str>, status: u16, took: Duration) {
+fn record_and_log(metrics: &RequestMetrics, method: &str, route: Option<&str>, status: u16, took: Duration) {
     let route = route.unwrap_or(NO_ROUTE);
-    metrics.answered(method, route, status, took);
+    metrics.count(method, route, status, took);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(http.method = method, http.route = route, http.status = status, duration_ms, "request answered");
 }

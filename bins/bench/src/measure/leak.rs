@@ -1,4 +1,4 @@
-//! Checks whether anything grows without bound: runs many invocations in legs, and after each leg looks at what the
+//! Checks whether anything grows without bound: runs many invocations in legs, and after each leg samples what the
 //! server and the kernel hold.
 //!
 //! The rule: the first leg is ignored, because the server is still filling its pools. Of the other legs, the median of
@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::load::{self, Enough};
+use crate::load::{self, MinimumLoad};
 use crate::machine;
 use crate::platform::{Server, warm_up};
 use crate::proc::{below, memory};
@@ -21,7 +21,7 @@ const CLIENTS: usize = 8;
 const LEGS: usize = 10;
 
 /// The pause after each leg, in which the server and the kernel clean up.
-const REST: Duration = Duration::from_secs(2);
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// A figure that must not grow.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ const fn bytes(name: &'static str, allowance: u64) -> Figure {
     Figure { name, is_bytes: true, allowance }
 }
 
-/// The figures, in the order of [`look`]. Figures of the whole host may grow because of other programs, so they have
+/// The figures, in the order of [`sample`]. Figures of the whole host may grow because of other programs, so they have
 /// larger allowances.
 pub(crate) const FIGURES: [Figure; 11] = [
     bytes("PSS", 2 << 20),
@@ -58,38 +58,38 @@ pub(crate) const FIGURES: [Figure; 11] = [
 ];
 
 /// The values of all figures at one time.
-pub(crate) type Look = [u64; FIGURES.len()];
+pub(crate) type Sample = [u64; FIGURES.len()];
 
 /// The course of a check.
 #[derive(Debug)]
-pub(crate) struct Course {
-    /// The number of invocations before each look, and the look.
-    pub(crate) looks: Vec<(usize, Look)>,
+pub(crate) struct LeakCheck {
+    /// The number of invocations before each sample, and the sample.
+    pub(crate) samples: Vec<(usize, Sample)>,
     pub(crate) failures: usize,
     pub(crate) first_failure: Option<String>,
 }
 
 /// Runs this many invocations, half of them streamed.
-pub(crate) async fn check(server: &Server, invocations: usize) -> anyhow::Result<Course> {
+pub(crate) async fn check(server: &Server, invocations: usize) -> anyhow::Result<LeakCheck> {
     let worker = server.deploy(WORK).await?;
     warm_up(server, &worker).await?;
-    let mut course = Course { looks: Vec::new(), failures: 0, first_failure: None };
+    let mut course = LeakCheck { samples: Vec::new(), failures: 0, first_failure: None };
     let targets = [server.batch(&worker)?, server.stream(&worker)?];
     let requests = invocations.div_ceil(LEGS * targets.len());
     for leg in 1..=LEGS {
         for target in &targets {
-            let round = load::run(target, CLIENTS, Enough { requests, time: Duration::ZERO }).await;
+            let round = load::run(target, CLIENTS, MinimumLoad { requests, time: Duration::ZERO }).await;
             course.failures += round.failures;
             course.first_failure = course.first_failure.or(round.first_failure);
         }
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(SETTLE_TIME).await;
         server.must_run()?;
-        course.looks.push((leg * requests * targets.len(), look(server)));
+        course.samples.push((leg * requests * targets.len(), sample(server)));
     }
     Ok(course)
 }
 
-fn look(server: &Server) -> Look {
+fn sample(server: &Server) -> Sample {
     let helpers = server.helpers();
     [
         memory(helpers.iter().copied()).pss,
@@ -106,7 +106,7 @@ fn look(server: &Server) -> Look {
     ]
 }
 
-impl Course {
+impl LeakCheck {
     /// Returns everything that is wrong: figures that have grown, and failed invocations.
     pub(crate) fn faults(&self) -> Vec<String> {
         let grown = self.grown().into_iter().map(|grown| format!("grew: {grown}"));
@@ -119,11 +119,11 @@ impl Course {
 
     /// Describes the figures that have grown. Empty if none has.
     pub(crate) fn grown(&self) -> Vec<String> {
-        let kept = self.looks.get(1..).unwrap_or_default();
+        let kept = self.samples.get(1..).unwrap_or_default();
         let third = kept.len() / 3;
         let [first, last] = [&kept[..third], &kept[kept.len() - third..]];
         let growth = |index: usize| {
-            let of = |legs: &[(usize, Look)]| median(legs.iter().map(|(_, look)| look[index]));
+            let of = |legs: &[(usize, Sample)]| median(legs.iter().map(|(_, sample)| sample[index]));
             (of(first), of(last))
         };
         let grown = FIGURES.iter().enumerate().filter_map(|(index, figure)| {
@@ -138,16 +138,16 @@ impl Course {
 
 #[cfg(test)]
 mod tests {
-    use super::{Course, FIGURES, LEGS};
+    use super::{FIGURES, LEGS, LeakCheck};
 
-    fn course(figure: &str, values: impl Fn(u64) -> u64) -> Course {
+    fn course(figure: &str, values: impl Fn(u64) -> u64) -> LeakCheck {
         let index = FIGURES.iter().position(|known| known.name == figure).unwrap();
-        let looks = (1..=LEGS).map(|leg| {
-            let mut look = [100; FIGURES.len()];
-            look[index] = values(u64::try_from(leg).unwrap());
-            (leg * 2000, look)
+        let samples = (1..=LEGS).map(|leg| {
+            let mut sample = [100; FIGURES.len()];
+            sample[index] = values(u64::try_from(leg).unwrap());
+            (leg * 2000, sample)
         });
-        Course { looks: looks.collect(), failures: 0, first_failure: None }
+        LeakCheck { samples: samples.collect(), failures: 0, first_failure: None }
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
     fn what_has_grown_and_what_has_failed_are_faults() {
         assert!(course("files", |_| 7).faults().is_empty());
         let grown = course("descriptors", |leg| 100 + leg);
-        let failed = Course { failures: 2, first_failure: Some("502".to_owned()), ..grown };
+        let failed = LeakCheck { failures: 2, first_failure: Some("502".to_owned()), ..grown };
         let expected = ["grew: descriptors from 103 to 109", "2 invocations failed, the first with: 502"];
         assert_eq!(failed.faults(), expected);
     }

@@ -21,14 +21,14 @@ use crate::target::post;
 /// A worker that does the work, prints a line, and waits.
 const WAIT: &str = include_str!("../../peers/wait.mjs");
 
-/// The payload. It holds how long the worker waits: long enough to look at all sandboxes.
+/// The payload. It holds how long the worker waits: long enough to measure all sandboxes.
 const PAYLOAD: &str = r#"{"text":"hello","milliseconds":60000}"#;
 
 /// The line that the worker prints before it waits.
 const WAITS: &str = "waiting";
 
 /// How long processes may take to settle after they start.
-const REST: Duration = Duration::from_secs(1);
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// How long all invocations may take to begin.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -46,13 +46,13 @@ pub(crate) struct Sandboxes {
 
 /// Measures the sandboxes of a new server.
 pub(crate) async fn of_platform(setup: &Setup, number: usize) -> anyhow::Result<Sandboxes> {
-    let number_of_places = number.to_string();
-    let places = ["--concurrency", &number_of_places, "--max-concurrent-per-worker", &number_of_places];
-    let server = Server::start(setup, &[&places[..], &["--timeout", "120s"]].concat())?;
+    let concurrency = number.to_string();
+    let arguments = ["--concurrency", &concurrency, "--max-concurrent-per-worker", &concurrency];
+    let server = Server::start(setup, &[&arguments[..], &["--timeout", "120s"]].concat())?;
     let worker = server.deploy(WAIT).await?;
     warm_up(&server, &worker).await?;
     let request = || server.invocation(&worker, "text/event-stream", PAYLOAD);
-    look(server.address, number, request, || namespaces(server.id())).await
+    measure(server.address, number, request, || namespaces(server.id())).await
 }
 
 /// Measures the processes that a peer spawns.
@@ -60,21 +60,21 @@ pub(crate) async fn of_peer(program: Program, programs: &Programs, number: usize
     let peer = Spawned::start(program, programs, WAIT)?;
     let body = || Full::new(Bytes::from_static(PAYLOAD.as_bytes()));
     let request = || Ok(post(peer.address, "/", "*/*")?.map(|()| body()));
-    look(peer.address, number, request, || families(peer.id())).await
+    measure(peer.address, number, request, || families(peer.id())).await
 }
 
-async fn look(
+async fn measure(
     server: SocketAddr,
     number: usize,
     request: impl Fn() -> anyhow::Result<Request<Full<Bytes>>>,
     sandboxes: impl Fn() -> Vec<BTreeSet<u32>>,
 ) -> anyhow::Result<Sandboxes> {
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let before = kernel_memory();
     let waiting = try_join_all((0..number).map(|_| wait(server, request())));
     // The functions run as long as their connections are open.
     let held = tokio::time::timeout(PATIENCE, waiting).await.context("they do not all begin in time")??;
-    tokio::time::sleep(REST).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let kernel = kernel_memory().saturating_sub(before) / u64::try_from(number.max(1))?;
     let mut found: Vec<_> = sandboxes().into_iter().map(|group| (memory(group.iter().copied()), group)).collect();
     anyhow::ensure!(found.len() >= number, "{} sandboxes run instead of {number}", found.len());
@@ -86,7 +86,7 @@ async fn look(
     let runs = || sandboxes().iter().any(|group| found.iter().any(|(_, known)| !known.is_disjoint(group)));
     let ended = async {
         while runs() {
-            tokio::time::sleep(REST / 20).await;
+            tokio::time::sleep(SETTLE_TIME / 20).await;
         }
     };
     tokio::time::timeout(PATIENCE, ended).await.context("they do not end when nobody waits for them")?;

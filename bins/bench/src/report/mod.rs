@@ -8,7 +8,7 @@ mod vercel;
 pub(crate) use self::goals::{Goal, Measured, goals};
 pub(crate) use self::parts::{Delays, Firsts, cold, delays, firsts, leak, memory, spins};
 pub(crate) use self::requests::{Summary, failures, generator, requests};
-pub(crate) use self::vercel::{PlatformRow, WayRow, platforms, ways};
+pub(crate) use self::vercel::{ClientRow, PlatformRow, clients, platforms};
 
 /// Formats a table with this head and these rows.
 fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {

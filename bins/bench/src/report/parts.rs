@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{megabytes, table};
 use crate::measure::cold::Cold;
-use crate::measure::leak::{Course, FIGURES};
+use crate::measure::leak::{FIGURES, LeakCheck};
 use crate::measure::memory::Sandboxes;
 use crate::measure::spin::Spins;
 use crate::stats::{as_f64, count, median, milliseconds, percentile};
@@ -127,23 +127,23 @@ pub(crate) fn cold(name: &str, cold: &Cold) -> String {
 }
 
 /// Formats what the server and the kernel held during very many invocations.
-pub(crate) fn leak(name: &str, course: &Course) -> String {
+pub(crate) fn leak(name: &str, course: &LeakCheck) -> String {
     const COLUMNS: usize = FIGURES.len() + 1;
     let heads: [String; COLUMNS] =
         std::array::from_fn(|column| match column.checked_sub(1).map(|index| FIGURES[index]) {
             Some(figure) => format!("{}{}", figure.name, if figure.is_bytes { " MB" } else { "" }),
             None => "invocations".to_owned(),
         });
-    let rows = course.looks.iter().map(|(invocations, look)| {
+    let rows = course.samples.iter().map(|(invocations, sample)| {
         std::array::from_fn(|column| match column.checked_sub(1) {
-            Some(index) if FIGURES[index].is_bytes => format!("{:.1}", megabytes(look[index])),
-            Some(index) => look[index].to_string(),
+            Some(index) if FIGURES[index].is_bytes => format!("{:.1}", megabytes(sample[index])),
+            Some(index) => sample[index].to_string(),
             None => invocations.to_string(),
         })
     });
-    let looks = table(heads.each_ref().map(String::as_str), rows);
+    let samples = table(heads.each_ref().map(String::as_str), rows);
     let grown = course.grown();
     let verdict = if grown.is_empty() { "flat".to_owned() } else { format!("GREW: {}", grown.join(", ")) };
     let first = course.first_failure.as_ref().map(|first| format!(", first: {first}")).unwrap_or_default();
-    format!("Leak check, {name}.\n\n{looks}\nVerdict: {verdict}. Failures: {}{first}.\n", course.failures)
+    format!("Leak check, {name}.\n\n{samples}\nVerdict: {verdict}. Failures: {}{first}.\n", course.failures)
 }

@@ -7,7 +7,7 @@ use crate::stats::{median, milliseconds, percentile};
 use crate::vercel::Count;
 
 /// The figures of one client for one piece of work.
-pub(crate) struct WayRow {
+pub(crate) struct ClientRow {
     name: &'static str,
     count: Count,
     outcome: Times,
@@ -27,7 +27,7 @@ pub(crate) struct PlatformRow {
     pub(crate) count: Option<Count>,
 }
 
-impl WayRow {
+impl ClientRow {
     /// Summarizes the times to the outcome and to the end. Each has one sorted list for each round.
     pub(crate) fn new(name: &'static str, count: Count, [outcome, end]: &[Vec<Vec<Duration>>; 2]) -> Self {
         Self { name, count, outcome: Times::new(outcome), end: Times::new(end) }
@@ -47,7 +47,7 @@ impl Times {
 }
 
 /// Formats a table with one row for each client. All rows are compared with the first one.
-pub(crate) fn ways(work: &str, rows: &[WayRow]) -> String {
+pub(crate) fn clients(work: &str, rows: &[ClientRow]) -> String {
     let head = [
         work,
         "requests",
@@ -88,16 +88,16 @@ pub(crate) fn platforms(rows: &[PlatformRow]) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{WayRow, ways};
+    use super::{ClientRow, clients};
     use crate::vercel::Count;
 
     #[test]
     fn a_way_is_compared_with_the_first() {
         let count = Count { requests: 3, waited_for: 2, connections: 0 };
         let times = |milliseconds| vec![vec![Duration::from_millis(milliseconds)]];
-        let bare = WayRow::new("bare", count, &[times(10), times(20)]);
-        let other = WayRow::new("other", count, &[times(15), times(20)]);
-        let text = ways("run", &[bare, other]);
+        let bare = ClientRow::new("bare", count, &[times(10), times(20)]);
+        let other = ClientRow::new("other", count, &[times(15), times(20)]);
+        let text = clients("run", &[bare, other]);
         assert_eq!(text.lines().nth(3).unwrap(), "| other | 3 | 2 | 0 | 15.00 | 15.00 | 1.50 | 20.00 | 20.00 | 1.00 |");
     }
 }

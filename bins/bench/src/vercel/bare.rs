@@ -12,7 +12,7 @@ use hyper::{Method, Request, header};
 use serde_json::{Value, json};
 
 use super::api::{PROJECT, TEAM, TOKEN};
-use super::watch::{Run, Watch};
+use super::stopwatch::{Run, Stopwatch};
 use super::work::{ARGUMENTS, COMMAND_TIME, FILE, PROGRAM, RUNTIME, SANDBOX_TIME, TAG, file};
 use crate::client::Client;
 
@@ -35,10 +35,10 @@ impl Bare {
         Ok(Self { http: Client::new(address), host: address.to_string(), number: 0, command, archive: archive()? })
     }
 
-    pub(super) async fn invoke(&mut self, snapshot: &str, mut watch: Watch<'_>) -> anyhow::Result<Run> {
+    pub(super) async fn invoke(&mut self, snapshot: &str, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<Run> {
         let source = json!({"type": "snapshot", "snapshotId": snapshot});
         let (name, body) = self.sandbox(json!({"source": source, "networkPolicy": {"mode": "allow-all"}}));
-        watch.begin();
+        stopwatch.begin();
         let session = self.create("v3", body).await?;
         let path = format!("v2/sandboxes/sessions/{session}/cmd");
         let request = self.request(&Method::POST, &path, "", "application/json", self.command.clone())?;
@@ -48,26 +48,26 @@ impl Bare {
         while let Some(frame) = body.frame().await {
             text.extend_from_slice(frame?.data_ref().map_or(&[], |data| data));
             if find(&text, br#""stdout""#).is_some() {
-                watch.outcome();
+                stopwatch.outcome();
             }
         }
         anyhow::ensure!(find(&text, br#""exitCode":0"#).is_some(), "the command ends so: {}", text.escape_ascii());
         self.remove(&name).await?;
-        watch.end()
+        stopwatch.end()
     }
 
-    pub(super) async fn deploy(&mut self, mut watch: Watch<'_>) -> anyhow::Result<(Run, String)> {
+    pub(super) async fn deploy(&mut self, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<(Run, String)> {
         let (name, body) = self.sandbox(json!({"runtime": RUNTIME, "networkPolicy": {"mode": "deny-all"}}));
-        watch.begin();
+        stopwatch.begin();
         let session = self.create("v2", body).await?;
         let session = format!("v2/sandboxes/sessions/{session}");
         self.send(&Method::POST, &format!("{session}/fs/write"), "", "application/gzip", self.archive.clone()).await?;
         let kept = Bytes::from_static(br#"{"expiration":0}"#);
         let made = self.send(&Method::POST, &format!("{session}/snapshot"), "", "application/json", kept).await?;
         let snapshot = text(&made, "snapshot", "id")?;
-        watch.outcome();
+        stopwatch.outcome();
         self.remove(&name).await?;
-        Ok((watch.end()?, snapshot))
+        Ok((stopwatch.end()?, snapshot))
     }
 
     /// Removes the snapshot that a deploy made.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use workers_vercel::{Client, CreateSandbox, Credentials, NetworkRules, RunCommand, Source, StreamEvent, UploadFile};
 
 use super::api::{PROJECT, TEAM, TOKEN, base_url};
-use super::watch::{Run, Watch};
+use super::stopwatch::{Run, Stopwatch};
 use super::work::{ARGUMENTS, COMMAND_TIME, FILE, PROGRAM, RUNTIME, SANDBOX_TIME, TAG, file};
 
 /// Our client.
@@ -21,9 +21,9 @@ impl Typed {
         Ok(Self { client: client(address)?, number: 0, file: file() })
     }
 
-    pub(super) async fn invoke(&mut self, snapshot: &str, mut watch: Watch<'_>) -> anyhow::Result<Run> {
+    pub(super) async fn invoke(&mut self, snapshot: &str, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<Run> {
         let name = self.name();
-        watch.begin();
+        stopwatch.begin();
         let source = Source::Snapshot { snapshot_id: snapshot.to_owned() };
         let made = self
             .client
@@ -38,26 +38,26 @@ impl Typed {
         let mut running = self.client.run_command(&made.session.id, &command).await?;
         while let Some(event) = running.events.next().await? {
             match event {
-                StreamEvent::Output(_) => watch.outcome(),
+                StreamEvent::Output(_) => stopwatch.outcome(),
                 StreamEvent::Finished(info) => anyhow::ensure!(info.exit_code == Some(0), "it ends so: {info:?}"),
             }
         }
         self.client.delete_sandbox(&name).await?;
-        watch.end()
+        stopwatch.end()
     }
 
-    pub(super) async fn deploy(&mut self, mut watch: Watch<'_>) -> anyhow::Result<(Run, String)> {
+    pub(super) async fn deploy(&mut self, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<(Run, String)> {
         let name = self.name();
         let file = UploadFile::new(format!("vercel/{FILE}"), self.file.clone());
-        watch.begin();
+        stopwatch.begin();
         let runtime = Some(RUNTIME.to_owned());
         let made =
             self.client.create_sandbox(&CreateSandbox { runtime, ..sandbox(&name, NetworkRules::DenyAll) }).await?;
         self.client.write_files(&made.session.id, vec![file]).await?;
         let snapshot = self.client.make_snapshot(&made.session.id, None).await?;
-        watch.outcome();
+        stopwatch.outcome();
         self.client.delete_sandbox(&name).await?;
-        Ok((watch.end()?, snapshot.id))
+        Ok((stopwatch.end()?, snapshot.id))
     }
 
     fn name(&mut self) -> String {

@@ -83,12 +83,12 @@ async fn accept(listener: StdListener, upstream: SocketAddr, counts: Arc<Counts>
         counts.connections.fetch_add(1, Ordering::Relaxed);
         let counts = Arc::clone(&counts);
         // If carrying fails, the connection closes, and the client reports the error.
-        tokio::spawn(async move { drop(carry(stream, upstream, counts).await) });
+        tokio::spawn(async move { drop(forward(stream, upstream, counts).await) });
     }
 }
 
 /// Carries the requests of one connection over another one to the server.
-async fn carry(stream: TcpStream, upstream: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
+async fn forward(stream: TcpStream, upstream: SocketAddr, counts: Arc<Counts>) -> anyhow::Result<()> {
     let onward = TcpStream::connect(upstream).await?;
     for stream in [&stream, &onward] {
         stream.set_nodelay(true)?;

@@ -5,6 +5,7 @@
 //! hardware. [`mod@run`] goes through the parts.
 
 mod api;
+mod api_client;
 mod bare;
 mod client;
 mod count;
@@ -13,8 +14,7 @@ mod platform;
 mod port;
 mod run;
 mod sdk;
-mod watch;
-mod way;
+mod stopwatch;
 mod work;
 
 pub(crate) use self::count::Count;

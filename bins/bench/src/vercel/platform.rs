@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::api::{base_url, credentials};
 use super::count::{COUNTED, Count};
 use super::counter::Counter;
-use crate::load::{self, Enough, Round};
+use crate::load::{self, MinimumLoad, Round};
 use crate::platform::{Server, Setup, warm_up};
 use crate::report::{self, PlatformRow, Summary};
 use crate::target::{PAYLOAD, Target, WORK};
@@ -60,7 +60,7 @@ impl Platforms {
     /// Runs one round.
     pub(super) async fn measure(&mut self, requests: usize, keep: bool) {
         for (target, rounds) in &mut self.targets {
-            let round = load::run(target, 1, Enough { requests, time: Duration::ZERO }).await;
+            let round = load::run(target, 1, MinimumLoad { requests, time: Duration::ZERO }).await;
             rounds.extend(keep.then_some(round));
         }
     }

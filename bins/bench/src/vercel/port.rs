@@ -11,7 +11,7 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
 use workers_vercel::{Client, VercelOptions, VercelProvider};
 
 use super::client::client;
-use super::watch::{Run, Watch};
+use super::stopwatch::{Run, Stopwatch};
 use super::work::{ARGUMENTS, FILE, PROGRAM, TAG, file};
 
 /// How long the provider's shutdown may take.
@@ -29,36 +29,36 @@ impl Port {
         Ok(Self { client: client(address)?, file: file() })
     }
 
-    pub(super) async fn invoke(&self, snapshot: &str, mut watch: Watch<'_>) -> anyhow::Result<Run> {
+    pub(super) async fn invoke(&self, snapshot: &str, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<Run> {
         let (provider, source) = (self.provider(), SandboxSource::Snapshot(SnapshotId::new(snapshot)));
-        watch.begin();
+        stopwatch.begin();
         let sandbox = provider.create(spec(source, NetworkPolicy::AllowAll)).await?;
         let args = ARGUMENTS.map(str::to_owned).to_vec();
         let command = CommandSpec::named(PROGRAM, args);
         let mut command = sandbox.run(command).await?;
         let event = command.next_event().await?;
         anyhow::ensure!(matches!(event, Some(CommandEvent::Output { .. })), "it printed nothing: {event:?}");
-        command.abandon().await?;
-        watch.outcome();
+        command.kill_and_drain().await?;
+        stopwatch.outcome();
         sandbox.stop().await?;
-        let run = watch.end()?;
+        let run = stopwatch.end()?;
         // The shutdown reads the abandoned output stream to its end.
         provider.shutdown(PATIENCE).await;
         Ok(run)
     }
 
-    pub(super) async fn deploy(&self, mut watch: Watch<'_>) -> anyhow::Result<(Run, String)> {
+    pub(super) async fn deploy(&self, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<(Run, String)> {
         let (provider, contents) = (self.provider(), self.file.clone().into_bytes());
-        watch.begin();
+        stopwatch.begin();
         let sandbox = provider.create(spec(SandboxSource::Empty, NetworkPolicy::DenyAll)).await?;
         let path = SandboxPath::parse(FILE).context("the file's name is a path")?;
         sandbox.write_files(vec![SandboxFile { path, contents }]).await?;
         let snapshot = sandbox.snapshot(None).await?;
         drop(sandbox);
-        watch.outcome();
+        stopwatch.outcome();
         // The sandbox is removed in the background; the shutdown waits for that.
         provider.shutdown(PATIENCE).await;
-        Ok((watch.end()?, snapshot.id.as_str().to_owned()))
+        Ok((stopwatch.end()?, snapshot.id.as_str().to_owned()))
     }
 
     fn provider(&self) -> VercelProvider {

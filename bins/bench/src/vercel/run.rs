@@ -10,22 +10,22 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::api::ApiServer;
+use super::api_client::ApiClient;
 use super::bare::Bare;
 use super::count::{COUNTED, Count};
 use super::counter::Counter;
 use super::platform::Platforms;
-use super::watch::{Run, Watch};
-use super::way::Way;
+use super::stopwatch::{Run, Stopwatch};
 use super::work::Work;
-use crate::load::Enough;
+use crate::load::MinimumLoad;
 use crate::options::Options;
-use crate::report::{self, WayRow};
+use crate::report::{self, ClientRow};
 
 /// One piece of work done with one client, and its figures.
 struct Cell {
     work: Work,
     /// The index of the client.
-    way: usize,
+    client: usize,
     count: Count,
     /// The runs of the current round.
     runs: Vec<Run>,
@@ -37,26 +37,26 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let (setups, programs, enough) = (options.servers()?, options.vercel_programs()?, options.enough()?);
     let api = ApiServer::start(&setups[0])?;
     let mut bare = Bare::new(api.address)?;
-    let (_, snapshot) = bare.deploy(Watch::new(None)).await?;
+    let (_, snapshot) = bare.deploy(Stopwatch::new(None)).await?;
 
     let mut platforms = Platforms::start(&setups, api.address).await?;
     eprintln!("requests are counted");
     let counter = Counter::start(api.address)?;
     let mut cells = Vec::new();
-    for (number, way) in Way::all(counter.address, &programs)?.iter_mut().enumerate() {
+    for (number, client) in ApiClient::all(counter.address, &programs)?.iter_mut().enumerate() {
         for work in Work::ALL {
-            let count = count(way, work, &snapshot, &counter, &mut bare).await?;
-            cells.push(Cell { work, way: number, count, runs: Vec::new(), rounds: Vec::new() });
+            let count = count(client, work, &snapshot, &counter, &mut bare).await?;
+            cells.push(Cell { work, client: number, count, runs: Vec::new(), rounds: Vec::new() });
         }
     }
     platforms.count(&setups[0], &counter).await?;
 
-    let (mut ways, mut random) = (Way::all(api.address, &programs)?, Rng::with_seed(1));
+    let (mut clients, mut random) = (ApiClient::all(api.address, &programs)?, Rng::with_seed(1));
     for round in 0..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         // The first round warms everything up and is not kept.
-        let Enough { requests, .. } = if round == 0 { Enough { requests: 5, ..enough } } else { enough };
-        measure(&mut cells, &mut ways, &snapshot, &mut bare, requests, &mut random).await?;
+        let MinimumLoad { requests, .. } = if round == 0 { MinimumLoad { requests: 5, ..enough } } else { enough };
+        measure(&mut cells, &mut clients, &snapshot, &mut bare, requests, &mut random).await?;
         platforms.measure(requests, round > 0).await;
         for cell in &mut cells {
             let runs = std::mem::take(&mut cell.runs);
@@ -66,10 +66,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 
     let rows = |work: Work| {
         let of_work = cells.iter().filter(move |cell| cell.work == work);
-        of_work.map(|cell| WayRow::new(ways[cell.way].title(), cell.count, &cell.marks())).collect::<Vec<_>>()
+        of_work
+            .map(|cell| ClientRow::new(clients[cell.client].title(), cell.count, &cell.milestones()))
+            .collect::<Vec<_>>()
     };
     for work in Work::ALL {
-        println!("{}", report::ways(work.title(), &rows(work)));
+        println!("{}", report::clients(work.title(), &rows(work)));
     }
     println!("{}", platforms.report());
     Ok(())
@@ -80,7 +82,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 /// that is of the same kind.
 async fn measure(
     cells: &mut [Cell],
-    ways: &mut [Way],
+    clients: &mut [ApiClient],
     snapshot: &str,
     bare: &mut Bare,
     times: usize,
@@ -92,7 +94,7 @@ async fn measure(
             random.shuffle(&mut order);
             for index in &order {
                 let cell = &mut cells[*index];
-                let (run, made) = ways[cell.way].run(work, snapshot, Watch::new(None)).await?;
+                let (run, made) = clients[cell.client].run(work, snapshot, Stopwatch::new(None)).await?;
                 cell.runs.push(run);
                 if let Some(made) = made {
                     bare.remove_snapshot(&made).await?;
@@ -104,11 +106,17 @@ async fn measure(
 }
 
 /// Counts what one piece of work sends to the API.
-async fn count(way: &mut Way, work: Work, snapshot: &str, counter: &Counter, bare: &mut Bare) -> anyhow::Result<Count> {
+async fn count(
+    client: &mut ApiClient,
+    work: Work,
+    snapshot: &str,
+    counter: &Counter,
+    bare: &mut Bare,
+) -> anyhow::Result<Count> {
     let mut counts = Vec::new();
     for _ in 0..=COUNTED {
         counter.reset();
-        let (run, made) = way.run(work, snapshot, Watch::new(Some(counter))).await?;
+        let (run, made) = client.run(work, snapshot, Stopwatch::new(Some(counter))).await?;
         counts.push(counter.all(run.outcome.answered).await);
         if let Some(made) = made {
             bare.remove_snapshot(&made).await?;
@@ -119,10 +127,10 @@ async fn count(way: &mut Way, work: Work, snapshot: &str, counter: &Counter, bar
 
 impl Cell {
     /// Returns the times to the outcome and to the end, one sorted list for each round.
-    fn marks(&self) -> [Vec<Vec<Duration>>; 2] {
-        let of = |mark: fn(&Run) -> Duration| {
+    fn milestones(&self) -> [Vec<Vec<Duration>>; 2] {
+        let of = |milestone: fn(&Run) -> Duration| {
             let sorted = self.rounds.iter().map(|runs| {
-                let mut times: Vec<_> = runs.iter().map(mark).collect();
+                let mut times: Vec<_> = runs.iter().map(milestone).collect();
                 times.sort_unstable();
                 times
             });

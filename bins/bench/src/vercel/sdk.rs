@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::api::{base_url, credentials};
-use super::watch::{Run, Watch};
+use super::stopwatch::{Run, Stopwatch};
 use super::work::{ARGUMENTS, FILE, PROGRAM, RUNTIME, SANDBOX_TIME, TAG, file};
 use crate::peers::Programs;
 
@@ -44,31 +44,31 @@ impl Sdk {
         Ok(Self { input, output, file: file(), _process: process, _directory: directory })
     }
 
-    pub(super) async fn invoke(&mut self, snapshot: &str, watch: Watch<'_>) -> anyhow::Result<Run> {
+    pub(super) async fn invoke(&mut self, snapshot: &str, stopwatch: Stopwatch<'_>) -> anyhow::Result<Run> {
         let work = json!({
             "work": "invocation", "snapshot": snapshot, "program": PROGRAM, "args": ARGUMENTS, "settings": settings(),
         });
-        Ok(self.run(&work, watch).await?.0)
+        Ok(self.run(&work, stopwatch).await?.0)
     }
 
-    pub(super) async fn deploy(&mut self, watch: Watch<'_>) -> anyhow::Result<(Run, String)> {
+    pub(super) async fn deploy(&mut self, stopwatch: Stopwatch<'_>) -> anyhow::Result<(Run, String)> {
         let work = json!({
             "work": "deploy", "path": FILE, "content": self.file, "runtime": RUNTIME, "settings": settings(),
         });
-        let (run, answer) = self.run(&work, watch).await?;
+        let (run, answer) = self.run(&work, stopwatch).await?;
         Ok((run, answer["snapshot"].as_str().context("the SDK names no snapshot")?.to_owned()))
     }
 
-    async fn run(&mut self, work: &Value, mut watch: Watch<'_>) -> anyhow::Result<(Run, Value)> {
+    async fn run(&mut self, work: &Value, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<(Run, Value)> {
         self.input.write_all(format!("{work}\n").as_bytes()).await?;
         loop {
             let line = self.output.next_line().await?;
             let line = line.context("the SDK does not work; install it with `sh scripts/install-vercel-clients.sh`")?;
             let answer: Value = serde_json::from_str(&line)?;
             if let Some(took) = answer["outcome"].as_f64() {
-                watch.outcome_after(Duration::try_from_secs_f64(took / 1000.0)?);
+                stopwatch.outcome_after(Duration::try_from_secs_f64(took / 1000.0)?);
             } else if let Some(took) = answer["end"].as_f64() {
-                return Ok((watch.end_after(Duration::try_from_secs_f64(took / 1000.0)?)?, answer));
+                return Ok((stopwatch.end_after(Duration::try_from_secs_f64(took / 1000.0)?)?, answer));
             } else {
                 anyhow::bail!("the SDK fails: {}", answer["error"].as_str().unwrap_or(&line));
             }

@@ -64,10 +64,10 @@ impl Plan {
         let smallest = if settings.vercel_api.is_some() { sizes.demand(1) } else { Resources::default() };
         // A concurrency that the operator set is kept, and leaves less for containers. The default is lowered until one
         // container fits.
-        let room = if settings.capacity.concurrency_is_said { granted } else { granted.minus(smallest) };
+        let room = if settings.capacity.concurrency_is_set { granted } else { granted.minus(smallest) };
         let (fits, scarce) = room.fits(demand);
         let fits = usize::try_from(fits).unwrap_or(usize::MAX);
-        if settings.capacity.concurrency_is_said && fits < wanted {
+        if settings.capacity.concurrency_is_set && fits < wanted {
             bail!("{} At most {fits} fit.", too_many(settings, wanted, demand, granted, scarce));
         }
         let concurrency = wanted.min(fits).max(1);
@@ -188,13 +188,13 @@ fn too_many(settings: &Settings, number: usize, demand: Resources, granted: Reso
         Resource::Pids => " (--processes)",
         Resource::Sandboxes | Resource::Processors | Resource::Descriptors => "",
     };
-    let said = if settings.capacity.concurrency_is_said {
-        settings.said.name("concurrency")
+    let option = if settings.capacity.concurrency_is_set {
+        settings.sources.name("concurrency")
     } else {
         "the usual number of invocations".to_owned()
     };
     format!(
-        "{said} is more than this machine has: {number} at one time take {} of {}, {} each{flag}, and there are {} beside what is \
+        "{option} is more than this machine has: {number} at one time take {} of {}, {} each{flag}, and there are {} beside what is \
          reserved (--reserve).",
         amount(resource, demand.of(resource).saturating_mul(number as u64)),
         noun(resource),

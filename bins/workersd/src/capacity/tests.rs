@@ -12,7 +12,7 @@ fn settings(arguments: &[&str]) -> Settings {
     let cli = Cli::try_read(fixed.iter().chain(arguments)).unwrap();
     let Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };
     let mut settings = Settings::new(*options).unwrap();
-    if !settings.capacity.concurrency_is_said {
+    if !settings.capacity.concurrency_is_set {
         // The default on a host with four cores. The test must not depend on the host it runs on.
         settings.service.max_concurrent_invocations = 16;
     }
@@ -62,7 +62,7 @@ fn the_usual_number_of_invocations_is_lowered_with_a_reason() {
 }
 
 #[test]
-fn a_number_that_somebody_said_is_refused_with_the_numbers() {
+fn a_configured_number_that_does_not_fit_is_refused_with_the_numbers() {
     let refused = plan(&["--concurrency", "1000"], HOST).unwrap_err().to_string();
     for expected in ["--concurrency", "1000", "descriptors", "15000", "At most 59"] {
         assert!(refused.contains(expected), "{refused}");
@@ -98,7 +98,7 @@ fn an_api_without_room_for_a_container_is_refused() {
 }
 
 #[test]
-fn memory_is_granted_more_than_once_only_where_somebody_says_so() {
+fn memory_is_granted_more_than_once_only_where_it_is_configured() {
     let arguments = ["--vercel-api", "127.0.0.1:0", "--reserve", "memory=4GiB", "--overcommit-memory", "2"];
     let containers = plan(&arguments, Resources { millicores: 64_000, ..HOST }).unwrap().containers.unwrap();
     assert_eq!(containers.capacity.memory_bytes, 40 * GIB - 4 * GIB);
@@ -131,6 +131,6 @@ fn booted_nodes_have_half_of_what_is_reserved() {
     assert_eq!(room(&[], HOST), expected);
     let small = Resources { memory_bytes: 2 * GIB, ..HOST };
     assert_eq!(room(&[], small), Templates::PerContent { most: 3276 / 2 / 8, memory_bytes: 256 << 20 });
-    let said = room(&["--reserve", "memory=4GiB,pids=160"], HOST);
-    assert_eq!(said, Templates::PerContent { most: 10, memory_bytes: 2 * GIB });
+    let templates = room(&["--reserve", "memory=4GiB,pids=160"], HOST);
+    assert_eq!(templates, Templates::PerContent { most: 10, memory_bytes: 2 * GIB });
 }

@@ -9,12 +9,12 @@ use clap::Args;
 use serde::Deserialize;
 use workers_http::{Branding, Logo};
 
-use super::said::Said;
+use super::option_sources::OptionSources;
 
 /// The most bytes of a logo file that are read: more than a logo may have, so that a file that is too large is noticed.
 const READ_AT_MOST: u64 = 1024 * 1024;
 
-/// What can be said about the brand: in `workers.toml` as the table `branding`.
+/// The options of the brand: in `workers.toml` as the table `branding`.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct BrandingOptions {
@@ -44,22 +44,22 @@ impl BrandingOptions {
     }
 
     /// Reads the logo and returns the brand.
-    pub(super) fn read(&self, said: &Said) -> anyhow::Result<Branding> {
+    pub(super) fn read(&self, sources: &OptionSources) -> anyhow::Result<Branding> {
         let mut branding = match &self.name {
             Some(name) => {
-                Branding::new(name).with_context(|| format!("{} is not usable", said.name("branding-name")))?
+                Branding::new(name).with_context(|| format!("{} is not usable", sources.name("branding-name")))?
             }
             None => Branding::default(),
         };
         if let Some(path) = &self.logo {
-            let source = || format!("{}, which is {},", said.name("branding-logo"), path.display());
+            let source = || format!("{}, which is {},", sources.name("branding-logo"), path.display());
             let bytes = read(path).with_context(|| format!("{} cannot be read", source()))?;
             branding = branding.with_logo(Logo::new(bytes).with_context(|| format!("{} is not usable", source()))?);
         }
         if let Some(accent) = &self.accent {
             branding = branding
                 .with_accent(accent)
-                .with_context(|| format!("{} is not usable", said.name("branding-accent")))?;
+                .with_context(|| format!("{} is not usable", sources.name("branding-accent")))?;
         }
         Ok(branding)
     }

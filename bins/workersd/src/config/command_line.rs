@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
 
+use super::option_sources::OptionSources;
 use super::options::Cli;
-use super::said::Said;
 
 /// Variables that count also when they are empty: an empty secret is a mistake, and must not open the server to
 /// everyone.
@@ -32,7 +32,7 @@ impl Cli {
         if let Some((name, matches)) = matches.subcommand()
             && let Some(command) = command.find_subcommand(name)
         {
-            cli.command.database_mut().said = Said::of(command, matches);
+            cli.command.database_mut().sources = OptionSources::of(command, matches);
         }
         Ok(cli)
     }
@@ -59,8 +59,8 @@ fn name_variable(mut error: clap::Error, command: Option<&Command>, arguments: &
     let flag = format!("--{}", argument.get_long().unwrap_or_default());
     let is_on_the_line = arguments
         .iter()
-        .filter_map(|said| said.to_str())
-        .any(|said| said.strip_prefix(&flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')));
+        .filter_map(|argument| argument.to_str())
+        .any(|argument| argument.strip_prefix(&flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')));
     let variable = argument.get_env().filter(|name| std::env::var_os(name).is_some());
     if let (false, Some(variable)) = (is_on_the_line, variable) {
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable.to_string_lossy().into_owned()));

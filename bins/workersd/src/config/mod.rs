@@ -4,8 +4,8 @@
 mod branding;
 mod capacity;
 mod command_line;
+mod option_sources;
 mod options;
-mod said;
 mod settings;
 mod units;
 mod vercel;

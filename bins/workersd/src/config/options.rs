@@ -1,4 +1,4 @@
-//! What can be said on the command line, in the environment and in `workers.toml`: one list for all three.
+//! The options of the command line, the environment and `workers.toml`: one list for all three.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::branding::BrandingOptions;
 use super::capacity::{Factor, Reserve, Share};
-use super::said::Said;
-use super::units::{Network, Range, Size, Span, Switch};
+use super::option_sources::OptionSources;
+use super::units::{HumanDuration, Network, Range, Size, Switch};
 
 /// Self-hosted serverless functions: deploy TypeScript, invoke it in a fresh sandbox, watch the logs arrive.
 #[derive(Debug, Parser)]
@@ -42,9 +42,9 @@ pub(crate) struct DatabaseOptions {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
 
-    /// How each option of the command was said.
+    /// Where each option of the command was set.
     #[arg(skip)]
-    pub(crate) said: Said,
+    pub(crate) sources: OptionSources,
 }
 
 impl Subcommand {
@@ -146,7 +146,7 @@ macro_rules! tunable_options {
         }
 
         impl TunableOptions {
-            /// Takes from `other` what is not said here.
+            /// Takes from `other` what is not set here.
             pub(crate) fn or(self, other: Self) -> Self {
                 Self { $($field: self.$field.or(other.$field),)* branding: self.branding.or(other.branding) }
             }
@@ -248,7 +248,7 @@ tunable_options! {
 
     /// Wall-clock time of an invocation [default: 30s]
     #[arg(long, env = "WORKERS_TIMEOUT", value_name = "TIME")]
-    timeout: Span,
+    timeout: HumanDuration,
 
     /// Memory of an invocation [default: 256MiB]
     #[arg(long, env = "WORKERS_MEMORY", value_name = "SIZE")]
@@ -296,19 +296,19 @@ tunable_options! {
     #[arg(long, env = "WORKERS_MAX_CONCURRENT_PER_WORKER", value_name = "N")]
     max_concurrent_per_worker: usize,
 
-    /// Invocations that wait for a place; of further ones, those of the worker with most waiting get 429 [default:
+    /// Invocations that wait in the queue; of further ones, those of the worker with most waiting get 429 [default:
     /// 1000]
     #[arg(long, env = "WORKERS_QUEUE", value_name = "N")]
     queue: usize,
 
-    /// How long an invocation waits for a place before it gets 429 [default: 10s]
+    /// How long an invocation waits in the queue before it gets 429 [default: 10s]
     #[arg(long, env = "WORKERS_QUEUE_TIMEOUT", value_name = "TIME")]
-    queue_timeout: Span,
+    queue_timeout: HumanDuration,
 
     /// How long a client may take nothing of what is to be sent to it before its connection is closed; 0s: for ever
     /// [default: 30s]
     #[arg(long, env = "WORKERS_WRITE_TIMEOUT", value_name = "TIME")]
-    write_timeout: Span,
+    write_timeout: HumanDuration,
 
     /// Results and other long answers that wait for clients to read them, all together; further results wait, and then
     /// get 429 [default: 256MiB]
@@ -317,15 +317,15 @@ tunable_options! {
 
     /// How long a worker lives after its deploy [default: 7d]
     #[arg(long, env = "WORKERS_LIFETIME", value_name = "TIME")]
-    lifetime: Span,
+    lifetime: HumanDuration,
 
     /// How often expired workers are looked for [default: 60s]
     #[arg(long, env = "WORKERS_SWEEP_INTERVAL", value_name = "TIME")]
-    sweep_interval: Span,
+    sweep_interval: HumanDuration,
 
     /// How long running invocations may go on once the server was asked to stop [default: 30s]
     #[arg(long, env = "WORKERS_DRAIN_TIMEOUT", value_name = "TIME")]
-    drain_timeout: Span,
+    drain_timeout: HumanDuration,
 
     /// Connections to a Postgres database [default: 10]
     #[arg(long, env = "WORKERS_DATABASE_CONNECTIONS", value_name = "N")]
@@ -334,7 +334,7 @@ tunable_options! {
     /// How long a statement may take in a Postgres database, for example because its table is locked, before it is
     /// cancelled and the request fails [default: 10s]
     #[arg(long, env = "WORKERS_DATABASE_TIMEOUT", value_name = "TIME")]
-    database_timeout: Span,
+    database_timeout: HumanDuration,
 }
 
 #[cfg(test)]

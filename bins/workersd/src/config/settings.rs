@@ -15,8 +15,8 @@ use workers_service::{LogLimits, ServiceOptions};
 use workers_storage::{DatabaseUrl, StorageOptions};
 
 use super::capacity::{Factor, Reserve};
+use super::option_sources::{FILE_NAME, OptionSources};
 use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
-use super::said::{FILE_NAME, Said};
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
 
@@ -24,7 +24,7 @@ use super::vercel::{VercelApiSettings, VercelSettings};
 pub(crate) struct Settings {
     pub(crate) database: DatabaseSettings,
     /// Where each option was set, for messages.
-    pub(crate) said: Said,
+    pub(crate) sources: OptionSources,
     pub(crate) migrate: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) sandbox: SandboxKind,
@@ -52,7 +52,7 @@ pub(crate) struct CapacitySettings {
     /// The limits for booted nodes when each worker has its own.
     pub(crate) templates: Templates,
     /// Whether the operator set the number of invocations that run at one time.
-    pub(crate) concurrency_is_said: bool,
+    pub(crate) concurrency_is_set: bool,
 }
 
 /// Where the database is.
@@ -67,7 +67,9 @@ impl DatabaseSettings {
         let data_dir = std::path::absolute(&options.data_dir)
             .with_context(|| format!("cannot make {} an absolute path", options.data_dir.display()))?;
         let url = match options.database_url.filter(|url| !url.is_empty()) {
-            Some(url) => url.parse().with_context(|| format!("{} is not usable", options.said.name("database-url")))?,
+            Some(url) => {
+                url.parse().with_context(|| format!("{} is not usable", options.sources.name("database-url")))?
+            }
             None => DatabaseUrl::sqlite_file(data_dir.join("workers.sqlite3")),
         };
         Ok(Self { data_dir, url, storage: StorageOptions::default() })
@@ -81,12 +83,12 @@ impl Settings {
         let database = DatabaseSettings::new(options.database.clone())?;
         // This comes before anything in the directory is read and trusted.
         close_data_directory(&database.data_dir).context("cannot use the data directory")?;
-        Self::look(options)
+        Self::inspect(options)
     }
 
     /// Does the same, but changes nothing. `workersd doctor` uses it.
-    pub(crate) fn look(options: ServeOptions) -> anyhow::Result<Self> {
-        let said = options.database.said.clone();
+    pub(crate) fn inspect(options: ServeOptions) -> anyhow::Result<Self> {
+        let sources = options.database.sources.clone();
         let mut database = DatabaseSettings::new(options.database)?;
         let tunable = options.tunable.or(read_file(&database.data_dir.join(FILE_NAME))?);
         if let Some(connections) = tunable.database_connections {
@@ -94,14 +96,14 @@ impl Settings {
         }
         if let Some(span) = tunable.database_timeout {
             if span.0.is_zero() {
-                bail!("{} must be more than nothing", said.name("database-timeout"));
+                bail!("{} must be more than nothing", sources.name("database-timeout"));
             }
             database.storage.statement_timeout = span.0;
         }
         let listen = tunable.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)));
         let sandbox = tunable.sandbox.unwrap_or(SandboxKind::Local);
-        let http = http_options(&tunable, &said)?;
-        check_bind(listen, sandbox, &http.access, &said)?;
+        let http = http_options(&tunable, &sources)?;
+        check_bind(listen, sandbox, &http.access, &sources)?;
         Ok(Self {
             database,
             migrate: !options.no_migrate.is_some_and(|switch| switch.0),
@@ -112,17 +114,17 @@ impl Settings {
             node: find_node(tunable.node.clone()),
             network_open: tunable.network_open.iter().flatten().map(|range| range.0).collect(),
             http,
-            service: service_options(&tunable, &said)?,
+            service: service_options(&tunable, &sources)?,
             capacity: CapacitySettings {
                 reserve: tunable.reserve.unwrap_or_default(),
                 overcommit_memory: tunable.overcommit_memory.unwrap_or_default(),
                 overcommit_processors: tunable.overcommit_processors.unwrap_or(Factor::FOUR),
                 templates: Templates::default(),
-                concurrency_is_said: tunable.concurrency.is_some(),
+                concurrency_is_set: tunable.concurrency.is_some(),
             },
             vercel: VercelSettings::new(&tunable),
-            vercel_api: VercelApiSettings::new(&tunable, &said)?,
-            said,
+            vercel_api: VercelApiSettings::new(&tunable, &sources)?,
+            sources,
         })
     }
 }
@@ -154,11 +156,11 @@ fn read_owned(path: &Path) -> io::Result<String> {
     file.read_to_string(&mut text).map(|_| text)
 }
 
-fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOptions> {
+fn http_options(tunable: &TunableOptions, sources: &OptionSources) -> anyhow::Result<HttpOptions> {
     let mut http = HttpOptions::default();
     if let Some(token) = &tunable.admin_token {
         let token = AdminToken::new(token.clone());
-        http.access = Access::Token(token.with_context(|| format!("{} is not usable", said.name("admin-token")))?);
+        http.access = Access::Token(token.with_context(|| format!("{} is not usable", sources.name("admin-token")))?);
     }
     if let Some(origins) = &tunable.cors_origins {
         let origins = origins.iter().filter(|origin| !origin.trim().is_empty()).map(|origin| origin.parse());
@@ -166,7 +168,7 @@ fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOpt
         http.cors_origins = origins.context("WORKERS_CORS_ORIGINS (--cors-origin) is not usable")?;
     }
     // A bad brand is refused even if the console is off: it is a mistake all the same.
-    let branding = tunable.branding.read(said)?;
+    let branding = tunable.branding.read(sources)?;
     http.console = tunable.console.is_none_or(|switch| switch.0).then_some(branding);
     if let Some(span) = tunable.write_timeout {
         http.write_timeout = span.0;
@@ -177,11 +179,11 @@ fn http_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<HttpOpt
     Ok(http)
 }
 
-fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<ServiceOptions> {
+fn service_options(tunable: &TunableOptions, sources: &OptionSources) -> anyhow::Result<ServiceOptions> {
     let mut options = ServiceOptions::default();
     let bytes = |option: &str, size: Option<Size>, default: usize| match size {
         Some(size) => usize::try_from(size.bytes())
-            .with_context(|| format!("{} is larger than this machine can address", said.name(option))),
+            .with_context(|| format!("{} is larger than this machine can address", sources.name(option))),
         None => Ok(default),
     };
     options.max_code_bytes = bytes("max-code", tunable.max_code, options.max_code_bytes)?;
@@ -206,40 +208,45 @@ fn service_options(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Serv
     options.worker_lifetime = tunable.lifetime.map_or(options.worker_lifetime, |span| span.0);
     options.sweep_interval = tunable.sweep_interval.map_or(options.sweep_interval, |span| span.0);
     if options.max_concurrent_invocations == 0 {
-        bail!("{} must be at least 1", said.name("concurrency"));
+        bail!("{} must be at least 1", sources.name("concurrency"));
     }
     if options.max_concurrent_per_worker == Some(0) {
-        bail!("{} must be at least 1", said.name("max-concurrent-per-worker"));
+        bail!("{} must be at least 1", sources.name("max-concurrent-per-worker"));
     }
     if options.sandbox.memory_bytes < 64 * 1024 * 1024 {
-        bail!("{} must be at least 64MiB: Node.js does not start with less", said.name("memory"));
+        bail!("{} must be at least 64MiB: Node.js does not start with less", sources.name("memory"));
     }
     if options.sandbox.wall_clock.is_zero() {
-        bail!("{} must be more than nothing", said.name("timeout"));
+        bail!("{} must be more than nothing", sources.name("timeout"));
     }
     if options.sandbox.processes < 16 {
-        bail!("{} must be at least 16: Node.js has about a dozen threads of its own", said.name("processes"));
+        bail!("{} must be at least 16: Node.js has about a dozen threads of its own", sources.name("processes"));
     }
     Ok(options)
 }
 
 /// Refuses an address that other hosts can reach unless a token is set. A caller of the API controls the whole
 /// platform, so the operator must decide who may call it.
-fn check_bind(listen: SocketAddr, sandbox: SandboxKind, access: &Access, said: &Said) -> anyhow::Result<()> {
+fn check_bind(
+    listen: SocketAddr,
+    sandbox: SandboxKind,
+    access: &Access,
+    sources: &OptionSources,
+) -> anyhow::Result<()> {
     if listen.ip().to_canonical().is_loopback() {
         return Ok(());
     }
     if sandbox == SandboxKind::LocalUnconfined {
         bail!(
             "{}, which is local-unconfined, runs user code without isolation, so {} must be a loopback address",
-            said.name("sandbox"),
-            said.name("listen")
+            sources.name("sandbox"),
+            sources.name("listen")
         );
     }
     if matches!(access, Access::Loopback) {
         bail!(
             "{}, which is {listen}, is reachable from other machines: set WORKERS_ADMIN_TOKEN, or listen on 127.0.0.1",
-            said.name("listen")
+            sources.name("listen")
         );
     }
     Ok(())
@@ -329,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn one_worker_has_three_quarters_of_the_places_unless_told_otherwise() {
+    fn one_worker_has_three_quarters_of_the_permits_by_default() {
         let share = |arguments: &[&str]| serve(arguments).unwrap().service.concurrent_per_worker();
         assert_eq!(share(&["--concurrency", "8"]), 6);
         assert_eq!(share(&["--concurrency", "8", "--max-concurrent-per-worker", "2"]), 2);
@@ -339,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_has_ten_seconds_in_the_database_unless_told_otherwise() {
+    fn a_statement_has_ten_seconds_in_the_database_by_default() {
         let limit = |arguments: &[&str]| serve(arguments).unwrap().database.storage.statement_timeout;
         assert_eq!(limit(&[]), Duration::from_secs(10));
         assert_eq!(limit(&["--database-timeout", "2s"]), Duration::from_secs(2));
@@ -348,14 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sweep_begins_every_minute_unless_told_otherwise() {
+    fn the_sweep_begins_every_minute_by_default() {
         let interval = |arguments: &[&str]| serve(arguments).unwrap().service.sweep_interval;
         assert_eq!(interval(&[]), Duration::from_mins(1));
         assert_eq!(interval(&["--sweep-interval", "5s"]), Duration::from_secs(5));
     }
 
     #[test]
-    fn the_network_is_public_addresses_unless_told_otherwise() {
+    fn the_network_is_public_addresses_by_default() {
         use workers_domain::NetworkPolicy;
         let settings = serve(&[]).unwrap();
         assert_eq!((settings.service.network, settings.network_open), (NetworkPolicy::AllowAll, Vec::new()));
@@ -373,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_console_is_served_unless_told_otherwise() {
+    fn the_console_is_served_by_default() {
         assert!(serve(&[]).unwrap().http.console.is_some());
         assert!(serve(&["--console", "false"]).unwrap().http.console.is_none());
         assert!(serve(&["--console", "maybe"]).is_err());
@@ -402,14 +409,14 @@ mod tests {
         let path = directory.path().join(FILE_NAME);
         std::fs::write(&path, "console = true\n[branding]\nname = 'Acme'\nlogo = 'logo.svg'\naccent = '#12ab34'\n")
             .unwrap();
-        let missing = format!("{:#}", read_file(&path).unwrap().branding.read(&Said::default()).unwrap_err());
+        let missing = format!("{:#}", read_file(&path).unwrap().branding.read(&OptionSources::default()).unwrap_err());
         assert!(missing.contains(directory.path().join("logo.svg").to_str().unwrap()), "{missing}");
         std::fs::write(directory.path().join("logo.svg"), "<svg/>").unwrap();
-        assert!(read_file(&path).unwrap().branding.read(&Said::default()).is_ok());
+        assert!(read_file(&path).unwrap().branding.read(&OptionSources::default()).is_ok());
         let flags = ["workersd", "serve", "--branding-accent", "red"];
         let cli: super::super::Cli = clap::Parser::parse_from(flags);
         let super::super::Subcommand::Serve(flags) = cli.command else { unreachable!("`serve` was given") };
-        let merged = flags.tunable.or(read_file(&path).unwrap()).branding.read(&Said::default()).unwrap_err();
+        let merged = flags.tunable.or(read_file(&path).unwrap()).branding.read(&OptionSources::default()).unwrap_err();
         assert!(format!("{merged:#}").contains("red"));
         std::fs::write(&path, "[branding]\ncolour = 'red'\n").unwrap();
         assert!(format!("{:#}", read_file(&path).unwrap_err()).contains("colour"));
@@ -420,7 +427,7 @@ mod tests {
         let settings =
             serve(&["--reserve", "memory=2GiB", "--overcommit-memory", "1.5", "--concurrency", "3"]).unwrap();
         assert_eq!(settings.capacity.reserve, "memory=2GiB".parse().unwrap());
-        assert!(settings.capacity.concurrency_is_said && !serve(&[]).unwrap().capacity.concurrency_is_said);
+        assert!(settings.capacity.concurrency_is_set && !serve(&[]).unwrap().capacity.concurrency_is_set);
         let file: TunableOptions =
             toml::from_str("reserve = 'pids=5'\novercommit-memory = '2'\nvercel-api-team-share = '10%'").unwrap();
         assert_eq!(file.reserve, Some("pids=5".parse().unwrap()));

@@ -18,7 +18,7 @@ pub(crate) struct Switch(pub(crate) bool);
 /// A length of time, as `30s` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Span(pub(crate) Duration);
+pub(crate) struct HumanDuration(pub(crate) Duration);
 
 /// The hosts that sandboxes may connect to, as `allow-all` or `example.com,db.example.net:5432`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for Switch {
     }
 }
 
-impl FromStr for Span {
+impl FromStr for HumanDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -114,7 +114,7 @@ macro_rules! read_from_text {
 
 pub(super) use read_from_text;
 
-read_from_text!(Span, Network, Range);
+read_from_text!(HumanDuration, Network, Range);
 
 #[cfg(test)]
 mod tests {
@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_unit() {
-        assert_eq!("30s".parse::<Span>().unwrap().0, Duration::from_secs(30));
-        assert_eq!("7d".parse::<Span>().unwrap().0, Duration::from_hours(7 * 24));
-        assert!("30".parse::<Span>().is_err());
+        assert_eq!("30s".parse::<HumanDuration>().unwrap().0, Duration::from_secs(30));
+        assert_eq!("7d".parse::<HumanDuration>().unwrap().0, Duration::from_hours(7 * 24));
+        assert!("30".parse::<HumanDuration>().is_err());
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use workers_vercel_server::AccessToken;
 
+use super::option_sources::OptionSources;
 use super::options::TunableOptions;
-use super::said::Said;
 
 /// Where and how to get sandboxes of Vercel.
 pub(crate) struct VercelSettings {
@@ -38,15 +38,15 @@ impl VercelSettings {
 
 impl VercelApiSettings {
     /// Returns `None` if the API is not to be offered.
-    pub(super) fn new(tunable: &TunableOptions, said: &Said) -> anyhow::Result<Option<Self>> {
+    pub(super) fn new(tunable: &TunableOptions, sources: &OptionSources) -> anyhow::Result<Option<Self>> {
         let Some(listen) = tunable.vercel_api else { return Ok(None) };
         let tokens: anyhow::Result<Vec<_>> =
             tunable.vercel_api_tokens.iter().flatten().map(|text| token(text)).collect();
-        let tokens = tokens.with_context(|| format!("{} is not usable", said.name("vercel-api-token")))?;
+        let tokens = tokens.with_context(|| format!("{} is not usable", sources.name("vercel-api-token")))?;
         if tokens.is_empty() && !listen.ip().to_canonical().is_loopback() {
             bail!(
                 "{}, which is {listen}, is reachable from other machines: set WORKERS_VERCEL_API_TOKENS, or listen on 127.0.0.1",
-                said.name("vercel-api")
+                sources.name("vercel-api")
             );
         }
         let system = tunable.vercel_api_system.clone().unwrap_or_else(|| "/".into());

@@ -20,18 +20,19 @@ use crate::{engine, output, sandboxes, telemetry, vercel_api};
 /// Runs all checks. Fails if something is missing that the server cannot do without.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
-    let settings = Settings::look(*options)?;
+    let settings = Settings::inspect(*options)?;
     // This check comes first: the server may repair many faults while the other checks run, and they would go unseen.
-    let mut complete = tell(running::look(&settings).await);
+    let mut complete = print_findings(running::check(&settings).await);
     let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
     if settings.sandbox == SandboxKind::Vercel {
         complete &= check_vercel(&settings).await;
     } else {
-        complete &=
-            tell(diagnose(&engine::options(&settings, Arc::clone(&observer), Arc::new(NoSandboxObserver))).await);
+        complete &= print_findings(
+            diagnose(&engine::options(&settings, Arc::clone(&observer), Arc::new(NoSandboxObserver))).await,
+        );
     }
     if let Some(api) = &settings.vercel_api {
-        complete &= tell(
+        complete &= print_findings(
             diagnose_containers(&vercel_api::options(&settings, api, observer, Arc::new(NoSandboxObserver))).await,
         );
     }
@@ -41,7 +42,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
 }
 
 /// Prints the findings. Returns whether nothing is missing.
-fn tell(findings: Vec<Finding>) -> bool {
+fn print_findings(findings: Vec<Finding>) -> bool {
     let mut complete = true;
     for finding in findings {
         complete &= finding.status != FindingStatus::Missing;
@@ -88,7 +89,7 @@ async fn check_vercel(settings: &Settings) -> bool {
 }
 
 async fn check_database(settings: &Settings) -> bool {
-    let checked = look_at_database(&settings.database).await;
+    let checked = inspect_database(&settings.database).await;
     let usable = checked.is_ok();
     match checked {
         Ok((schema, Some(limits))) if limits.pool > limits.allowed => {
@@ -106,8 +107,8 @@ async fn check_database(settings: &Settings) -> bool {
 }
 
 /// Checks the database without changing anything: no file, no directory, no schema.
-async fn look_at_database(settings: &DatabaseSettings) -> anyhow::Result<(&'static str, Option<ConnectionLimits>)> {
-    let database = Database::look(&settings.url, &settings.storage).await?;
+async fn inspect_database(settings: &DatabaseSettings) -> anyhow::Result<(&'static str, Option<ConnectionLimits>)> {
+    let database = Database::inspect(&settings.url, &settings.storage).await?;
     if !database.is_there().await? {
         return Ok(("none yet", None));
     }

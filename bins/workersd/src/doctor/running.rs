@@ -22,13 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(6);
 
 /// What the data directory shows about a server before any request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum DirectoryState {
     /// A server runs on the data directory, and its address is in [`listening`](crate::listening).
-    Address,
+    AddressKnown,
     /// A server runs on the data directory; its address is not there.
     Running,
     /// No server runs on the data directory. Another one may listen on the configured address.
-    Nothing,
+    NotRunning,
 }
 
 /// The body of `GET /readyz`.
@@ -55,27 +55,28 @@ struct Problem {
 }
 
 /// Asks the server that runs on the data directory what is wrong with it. Returns no findings where no server runs.
-pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     let data_dir = settings.database.data_dir.clone();
-    let looked = tokio::task::spawn_blocking(move || (address_of_server(&data_dir), is_in_use(&data_dir)));
-    let (address, known) = match looked.await.unwrap_or_default() {
-        (Some(address), _) => (address, Known::Address),
-        (None, true) => (settings.listen, Known::Running),
-        (None, false) => (settings.listen, Known::Nothing),
+    let checked = tokio::task::spawn_blocking(move || (address_of_server(&data_dir), is_in_use(&data_dir)));
+    let (address, state) = match checked.await.unwrap_or_default() {
+        (Some(address), _) => (address, DirectoryState::AddressKnown),
+        (None, true) => (settings.listen, DirectoryState::Running),
+        (None, false) => (settings.listen, DirectoryState::NotRunning),
     };
     let url = format!("http://{}", reachable(address));
-    match (ask(&url).await, known) {
-        (Ok(readiness), known) => {
-            let stranger = (known == Known::Nothing).then(|| stranger(&url, &settings.database.data_dir));
-            stranger.into_iter().chain(findings(&url, readiness)).collect()
+    match (fetch_readiness(&url).await, state) {
+        (Ok(readiness), state) => {
+            let unrelated_server =
+                (state == DirectoryState::NotRunning).then(|| unrelated_server(&url, &settings.database.data_dir));
+            unrelated_server.into_iter().chain(findings(&url, readiness)).collect()
         }
-        (Err(error), Known::Address) => vec![Finding {
+        (Err(error), DirectoryState::AddressKnown) => vec![Finding {
             name: NAME,
             status: FindingStatus::Missing,
             detail: format!("it does not answer at {url}: {error}"),
             remedy: Some("if it is being stopped, wait; otherwise see its log, end it and start it again".to_owned()),
         }],
-        (Err(error), Known::Running) => vec![Finding {
+        (Err(error), DirectoryState::Running) => vec![Finding {
             name: NAME,
             status: FindingStatus::Degraded,
             detail: format!("a server holds the data directory, and does not answer at {url}: {error}"),
@@ -84,7 +85,7 @@ pub(super) async fn look(settings: &Settings) -> Vec<Finding> {
                     .to_owned(),
             ),
         }],
-        (Err(_), Known::Nothing) => Vec::new(),
+        (Err(_), DirectoryState::NotRunning) => Vec::new(),
     }
 }
 
@@ -99,10 +100,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn ask(url: &str) -> Result<Readiness, String> {
+async fn fetch_readiness(url: &str) -> Result<Readiness, String> {
     let client = client().map_err(|error| error_chain(&*error))?;
-    let asked = async { client.get(format!("{url}/readyz")).send().await?.json().await };
-    asked.await.map_err(|error: reqwest::Error| {
+    let response = async { client.get(format!("{url}/readyz")).send().await?.json().await };
+    response.await.map_err(|error: reqwest::Error| {
         if error.is_timeout() {
             format!("no answer within {} s", PATIENCE.as_secs())
         } else if error.is_decode() {
@@ -124,7 +125,7 @@ fn client() -> anyhow::Result<reqwest::Client> {
 }
 
 /// Returns the finding for a server that responds but does not hold the data directory.
-fn stranger(url: &str, data_dir: &Path) -> Finding {
+fn unrelated_server(url: &str, data_dir: &Path) -> Finding {
     Finding {
         name: NAME,
         status: FindingStatus::Degraded,
@@ -158,14 +159,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_means_all_of_this_machines_is_asked_for_on_this_machine() {
-        for (said, asked) in [
+    fn the_unspecified_address_is_replaced_by_loopback() {
+        for (address, expected) in [
             ("0.0.0.0:3000", "127.0.0.1:3000"),
             ("[::]:3000", "[::1]:3000"),
             ("127.0.0.2:3000", "127.0.0.2:3000"),
             ("10.0.0.1:80", "10.0.0.1:80"),
         ] {
-            assert_eq!(reachable(said.parse().unwrap()), asked.parse().unwrap());
+            assert_eq!(reachable(address.parse().unwrap()), expected.parse().unwrap());
         }
     }
 

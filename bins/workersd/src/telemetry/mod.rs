@@ -33,7 +33,7 @@ pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()
-        .context("RUST_LOG does not say what to log")?;
+        .context("RUST_LOG does not print_line what to log")?;
     let queue = LogQueue::start(format).context("cannot start the thread that writes the log")?;
     let queue = QUEUE.get_or_init(|| queue);
     let accepting = Accepting::new();
@@ -71,7 +71,7 @@ pub(crate) fn lost_lines() -> Arc<AtomicU64> {
 }
 
 /// Writes a line for a person to standard error, after what was logged before.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     match QUEUE.get() {
         Some(queue) => queue.push(format!("{line}\n").as_bytes()),
         // Before logging starts there is no queue, and a blocked write delays nothing else. An error is ignored,

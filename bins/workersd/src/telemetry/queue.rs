@@ -110,7 +110,7 @@ impl Shared {
     }
 
     /// Waits for lines and takes all of them.
-    fn take(&self) -> Taken {
+    fn take(&self) -> Batch {
         let mut state = self.lock();
         state.is_writing = false;
         while state.lines.is_empty() && (state.lost == 0 || state.has_failed) {
@@ -121,12 +121,12 @@ impl Shared {
         state.has_failed = false;
         let (lines, lost) = (std::mem::take(&mut state.lines), std::mem::take(&mut state.lost));
         let lost_total = self.lost_total.load(Ordering::Relaxed);
-        Taken { lines, lost, lost_total }
+        Batch { lines, lost, lost_total }
     }
 }
 
 /// What to write next: the lines, and after them a note with the number of lines dropped in the meantime.
-struct Taken {
+struct Batch {
     lines: Vec<u8>,
     lost: u64,
     lost_total: u64,
@@ -135,7 +135,7 @@ struct Taken {
 /// Writes what is in the queue, until the process exits.
 fn write_all(shared: &Shared, output: &impl AsFd, format: LogFormat) {
     loop {
-        let Taken { lines, lost, lost_total } = shared.take();
+        let Batch { lines, lost, lost_total } = shared.take();
         let unwritten = match write(output.as_fd(), &lines) {
             Ok(()) if lost == 0 => continue,
             Ok(()) => match write(output.as_fd(), note(format, lost, lost_total).as_bytes()) {
@@ -199,8 +199,8 @@ mod tests {
         read.push_str(std::str::from_utf8(&piece[..length]).unwrap());
         let arrived = read.matches(LINE).count();
         let notes: Vec<_> = read.lines().filter(|line| line.contains("lines of log were lost")).collect();
-        let told: usize = notes.iter().map(|note| number(note, "lines=")).sum();
-        assert_eq!(arrived + told, pushed, "{notes:?}");
+        let reported: usize = notes.iter().map(|note| number(note, "lines=")).sum();
+        assert_eq!(arrived + reported, pushed, "{notes:?}");
         assert_eq!(notes.len(), 1, "{notes:?}");
         assert!(read.ends_with("last\n"));
     }

@@ -3,13 +3,13 @@
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 
 const OK: &str = "export function f(p) { return typeof p === 'object' ? Object.keys(p).length : String(p).length }";
 
 async fn post(server: &TestServer, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
     let request = server.post(path).header(CONTENT_TYPE, "application/json").body(body);
-    let (status, body) = answer(request.send().await.unwrap()).await;
+    let (status, body) = status_and_body(request.send().await.unwrap()).await;
     if status >= 400 {
         assert!(body["error"].as_str().is_some_and(|sentence| !sentence.is_empty()), "{body}");
         assert!(body["code"].as_str().is_some_and(|code| !code.is_empty()), "{body}");
@@ -58,7 +58,7 @@ async fn every_bad_deploy_is_refused_by_its_status_and_leaves_nothing() {
     for (what, body, expected) in cases {
         assert_eq!(post(&server, "/api/workers", body).await.0, expected, "{what}");
     }
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     assert_eq!(list, json!([]));
     server.deploy(OK).await;
 }
@@ -117,7 +117,7 @@ async fn a_payload_of_six_mebibytes_arrives_whole() {
 }
 
 #[tokio::test]
-async fn a_payload_of_a_hundred_thousand_brackets_hurts_nobody() {
+async fn a_payload_of_a_hundred_thousand_brackets_does_no_harm() {
     let server = TestServer::start(&[]);
     let id = server.deploy(OK).await;
     let payload = "[".repeat(100_000) + &"]".repeat(100_000);
@@ -127,7 +127,7 @@ async fn a_payload_of_a_hundred_thousand_brackets_hurts_nobody() {
 }
 
 #[tokio::test]
-async fn code_that_takes_for_ever_to_compile_is_refused_and_holds_up_nobody() {
+async fn code_that_takes_for_ever_to_compile_is_refused_and_delays_no_other_deploy() {
     let server = TestServer::start(&[]);
     let bomb = format!("export const f = {}", "a<b<".repeat(6_000));
     let bomb = json!({"name": "bomb", "code": bomb}).to_string();

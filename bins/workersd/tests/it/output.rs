@@ -63,7 +63,7 @@ fn what_is_wrong_with_the_command_line_is_no_panic_where_standard_error_is_not_r
 }
 
 #[tokio::test]
-async fn a_server_serves_although_nobody_reads_where_it_listens_or_that_cannot_be_written() {
+async fn a_server_serves_although_its_address_is_not_read_or_cannot_be_written() {
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     for stdout in [closed_pipe(), full.into()] {
         let directory = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use serde_json::json;
 use workers_testing::ThrowAwayPostgres;
 
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 
 #[tokio::test]
 async fn the_whole_path_works_over_postgres() {
@@ -13,7 +13,7 @@ async fn the_whole_path_works_over_postgres() {
     let id = server.deploy("export const f = (p) => { console.log('hi'); return p }").await;
     let (status, body) = server.call(&id, "f", &json!([1])).await;
     assert_eq!((status, &body["result"], &body["logs"][0]["message"]), (200, &json!([1]), &json!("hi")));
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     assert_eq!(list[0]["id"], id);
     let response = server.http.delete(format!("{}/api/workers/{id}", server.url)).send().await.unwrap();
     assert_eq!(response.status(), 200);

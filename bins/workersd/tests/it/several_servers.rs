@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use workers_testing::ThrowAwayPostgres;
 
 use crate::support::in_levels;
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 
 const ECHO: &str = "export const f = (p) => p";
 
@@ -39,15 +39,15 @@ fn snapshots(server: &TestServer) -> usize {
 
 async fn delete(server: &TestServer, id: &str) -> u16 {
     let response = server.http.delete(format!("{}/api/workers/{id}", server.url)).send().await.unwrap();
-    answer(response).await.0
+    status_and_body(response).await.0
 }
 
 async fn redeploy(server: &TestServer, id: &str) -> (u16, Value) {
-    answer(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await
+    status_and_body(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await
 }
 
 async fn get(server: &TestServer, id: &str) -> (u16, Value) {
-    answer(server.get(&format!("/api/workers/{id}")).send().await.unwrap()).await
+    status_and_body(server.get(&format!("/api/workers/{id}")).send().await.unwrap()).await
 }
 
 /// Waits until both servers keep no snapshot.

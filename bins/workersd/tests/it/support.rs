@@ -19,7 +19,7 @@ use self::cloud::{CREDENTIALS, Cloud};
 
 /// For suites that run twice: here over our own engine.
 pub(crate) mod local {
-    pub(crate) use super::{answer, messages};
+    pub(crate) use super::{messages, status_and_body};
 
     /// A server that makes its own sandboxes.
     pub(crate) type TestServer = super::Server<false>;
@@ -27,7 +27,7 @@ pub(crate) mod local {
 
 /// For the same suites over the cloud's API.
 pub(crate) mod vercel {
-    pub(crate) use super::{answer, messages};
+    pub(crate) use super::{messages, status_and_body};
 
     /// A server whose sandboxes are on another server, which stands in for the cloud.
     pub(crate) type TestServer = super::Server<true>;
@@ -145,7 +145,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
     /// Deploys a bundle and returns the worker's id.
     pub(crate) async fn deploy(&self, code: &str) -> String {
         let response = self.post("/api/workers").json(&json!({"name": "test", "code": code})).send().await.unwrap();
-        let (status, body) = answer(response).await;
+        let (status, body) = status_and_body(response).await;
         assert_eq!(status, 201, "{body}");
         body["id"].as_str().unwrap().to_owned()
     }
@@ -153,7 +153,7 @@ impl<const CLOUD: bool> Server<CLOUD> {
     /// Invokes a function and waits for the whole response.
     pub(crate) async fn call(&self, id: &str, function: &str, payload: &Value) -> (u16, Value) {
         let path = format!("/api/workers/{id}/functions/{function}");
-        answer(self.post(&path).json(payload).send().await.unwrap()).await
+        status_and_body(self.post(&path).json(payload).send().await.unwrap()).await
     }
 
     /// Invokes a function and returns its events as they arrive.
@@ -254,7 +254,7 @@ fn parse(block: &str) -> Option<Event> {
 }
 
 /// Returns status and body of a response.
-pub(crate) async fn answer(response: Response) -> (u16, Value) {
+pub(crate) async fn status_and_body(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: not JSON: {text}")))

@@ -1,4 +1,4 @@
-//! The compiler process: reads sources, sends answers, and watches its own memory while it compiles.
+//! The compiler process: reads sources, sends responses, and watches its own memory while it compiles.
 
 mod confine;
 mod memory;
@@ -13,18 +13,18 @@ use rustix::process::Pid;
 use workers_service::{TranspileError, WorkerScript, compile_worker};
 
 use self::memory::Memory;
-use crate::wire::{self, Answer, Hello, Verdict, WireDiagnostic};
+use crate::wire::{self, Hello, Response, Verdict, WireDiagnostic};
 
 /// How often the process checks, while it compiles, how much memory it uses and whether the server still exists.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
-/// A process that has more than this in memory ends after its answer, because the allocator does not return memory to
+/// A process that has more than this in memory ends after its response, because the allocator does not return memory to
 /// the system. Twice what small bundles need.
 const STAYING_BYTES: u64 = 32 << 20;
 /// The number of sources after which a process ends, so that leaks cannot add up.
 const STAYING_SOURCES: u32 = 1_000;
 
 /// The server's settings from the command line, after the hook's argument.
-struct Orders {
+struct Arguments {
     server: Pid,
     memory_bytes: u64,
     newer_node: bool,
@@ -33,24 +33,24 @@ struct Orders {
 /// Runs the compiler process until its end.
 pub(crate) fn run() -> io::Result<()> {
     let (input, output) = (io::stdin().lock(), io::stdout());
-    let ready = || -> io::Result<(Orders, Memory)> {
-        let orders = Orders::from_arguments()?;
-        let memory = confine::confine(orders.server)?;
-        Ok((orders, memory))
+    let ready = || -> io::Result<(Arguments, Memory)> {
+        let arguments = Arguments::from_arguments()?;
+        let memory = confine::confine(arguments.server)?;
+        Ok((arguments, memory))
     };
     let ready = ready();
     let problem = ready.as_ref().err().map(ToString::to_string);
     send(&output, &Hello { problem }, &[])?;
-    let (orders, memory) = ready?;
+    let (arguments, memory) = ready?;
     panic::keep_messages();
-    serve(&orders, &memory, input, &output)
+    serve(&arguments, &memory, input, &output)
 }
 
 /// Serves sources until the server closes the pipe or dies, or until the process should be replaced.
-fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io::Stdout) -> io::Result<()> {
+fn serve(arguments: &Arguments, memory: &Memory, mut input: impl io::Read, output: &io::Stdout) -> io::Result<()> {
     for number in 1.. {
         let Some(source) = wire::receive_source(&mut input)? else { break };
-        let (verdict, script) = match compile(orders, memory, source)? {
+        let (verdict, script) = match compile(arguments, memory, source)? {
             Compiled::Output(output) => into_verdict(output),
             Compiled::TooLarge => (Verdict::TooLarge, String::new()),
             Compiled::NoThread(error) => {
@@ -60,7 +60,7 @@ fn serve(orders: &Orders, memory: &Memory, mut input: impl io::Read, output: &io
         // The compilation that took too much memory is still running.
         let ended = !matches!(verdict, Verdict::TooLarge);
         let stays = ended && number < STAYING_SOURCES && memory.resident_bytes()? < STAYING_BYTES;
-        send(output, &Answer { verdict, stays, panic: panic::take_message() }, script.as_bytes())?;
+        send(output, &Response { verdict, stays, panic: panic::take_message() }, script.as_bytes())?;
         if !stays {
             break;
         }
@@ -90,9 +90,9 @@ fn into_verdict(output: Result<WorkerScript, TranspileError>) -> (Verdict, Strin
 }
 
 /// Compiles on another thread while this one watches.
-fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Compiled> {
+fn compile(arguments: &Arguments, memory: &Memory, source: String) -> io::Result<Compiled> {
     let (done, outcome) = mpsc::sync_channel(1);
-    let newer_node = orders.newer_node;
+    let newer_node = arguments.newer_node;
     let begun = thread::Builder::new().spawn(move || {
         // Fails if the source has taken too much memory: the receiver is dropped then.
         let _ = done.send(compile_worker(&source, newer_node));
@@ -103,10 +103,10 @@ fn compile(orders: &Orders, memory: &Memory, source: String) -> io::Result<Compi
     loop {
         match outcome.recv_timeout(WATCH_INTERVAL) {
             Ok(output) => return Ok(Compiled::Output(output)),
-            Err(RecvTimeoutError::Timeout) if rustix::process::getppid() != Some(orders.server) => {
+            Err(RecvTimeoutError::Timeout) if rustix::process::getppid() != Some(arguments.server) => {
                 return Err(io::Error::other("the server is gone"));
             }
-            Err(RecvTimeoutError::Timeout) if memory.resident_bytes()? > orders.memory_bytes => {
+            Err(RecvTimeoutError::Timeout) if memory.resident_bytes()? > arguments.memory_bytes => {
                 return Ok(Compiled::TooLarge);
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -133,7 +133,7 @@ impl<D: std::os::fd::AsFd> io::Write for Unbuffered<D> {
     }
 }
 
-impl Orders {
+impl Arguments {
     fn from_arguments() -> io::Result<Self> {
         let mut arguments = std::env::args().skip(2);
         let mut number = || arguments.next()?.parse::<u64>().ok();

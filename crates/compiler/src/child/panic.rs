@@ -1,4 +1,4 @@
-//! Keeps the message of a panic. The process has no log, so its answer carries the message.
+//! Keeps the message of a panic. The process has no log, so its response carries the message.
 
 use std::sync::{Mutex, PoisonError};
 

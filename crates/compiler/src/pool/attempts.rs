@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use workers_service::{CompileFailure, Rejection, TooExpensive, WorkerScript};
 
-use super::death::Cause;
-use super::seat::Seat;
-use super::watch::{Bounds, Watched, watch};
-use crate::wire::{Answer, Verdict};
+use super::exit_cause::ExitCause;
+use super::slot::Slot;
+use super::watch::{Bounds, WatchOutcome, watch};
+use crate::wire::{Response, Verdict};
 
 /// Number of processes that one source may crash before it is refused: faulty memory crashes one now and then.
 const CRASHES: u32 = 2;
@@ -21,7 +21,7 @@ const FAILURES: u32 = 5;
 /// free.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// How long a process that has closed its pipes may take to exit.
-const DEATH_PATIENCE: Duration = Duration::from_secs(1);
+const EXIT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The result of one process.
 enum Outcome {
@@ -34,30 +34,30 @@ enum Outcome {
     Crashed,
     /// There is no evidence against the source.
     Failed(String),
-    /// A process sent an invalid answer, or the compiler failed because of a bug.
-    Nonsense(String),
+    /// A process sent an invalid response, or the compiler failed because of a bug.
+    Invalid(String),
 }
 
-/// Compiles a source with the process on the seat, or with another one if that fails.
-pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Result<WorkerScript, CompileFailure> {
+/// Compiles a source with the slot's process, or with another one if that fails.
+pub(super) async fn compile(slot: &mut Slot, source: &str, bounds: Bounds) -> Result<WorkerScript, CompileFailure> {
     let (mut crashes, mut failures, mut pause) = (0, 0, FIRST_PAUSE);
     loop {
-        let outcome = attempt(seat, source, bounds).await;
-        let trouble = seat.trouble();
+        let outcome = attempt(slot, source, bounds).await;
+        let outage_log = slot.outage_log();
         match outcome {
             Outcome::Compiled(script) => {
-                trouble.works();
+                outage_log.works();
                 return Ok(script);
             }
             Outcome::Rejected(rejection) => {
-                trouble.works();
+                outage_log.works();
                 return Err(CompileFailure::Rejected(rejection));
             }
             Outcome::TooExpensive(too_expensive) => {
-                trouble.works();
+                outage_log.works();
                 return Err(CompileFailure::TooExpensive(too_expensive));
             }
-            Outcome::Nonsense(problem) => return Err(CompileFailure::Failed(problem)),
+            Outcome::Invalid(problem) => return Err(CompileFailure::Failed(problem)),
             Outcome::Crashed => {
                 crashes += 1;
                 if crashes == CRASHES {
@@ -65,10 +65,10 @@ pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Re
                 }
             }
             Outcome::Failed(cause) => {
-                trouble.process_failed(&cause);
+                outage_log.process_failed(&cause);
                 failures += 1;
                 if failures == FAILURES || Instant::now() + pause >= bounds.until {
-                    trouble.gave_up(&cause);
+                    outage_log.gave_up(&cause);
                     return Err(CompileFailure::Unavailable(cause));
                 }
                 tokio::time::sleep(pause).await;
@@ -78,34 +78,34 @@ pub(super) async fn compile(seat: &mut Seat, source: &str, bounds: Bounds) -> Re
     }
 }
 
-async fn attempt(seat: &mut Seat, source: &str, bounds: Bounds) -> Outcome {
-    let process = match seat.occupy(bounds.until).await {
+async fn attempt(slot: &mut Slot, source: &str, bounds: Bounds) -> Outcome {
+    let process = match slot.take_process(bounds.until).await {
         Ok(process) => process,
         Err(error) => return Outcome::Failed(format!("a compiler process cannot be started: {error}")),
     };
-    let (id, vitals) = (process.id(), process.vitals().clone());
-    match watch(&vitals, bounds, process.compile(source)).await {
-        Watched::Done(Ok((answer, script))) => {
-            if answer.stays {
-                seat.vacate();
+    let (id, proc_stat) = (process.id(), process.proc_stat().clone());
+    match watch(&proc_stat, bounds, process.compile(source)).await {
+        WatchOutcome::Done(Ok((response, script))) => {
+            if response.stays {
+                slot.return_process();
             } else {
-                seat.dismiss();
+                slot.kill_process();
             }
-            understand(answer, script)
+            interpret(response, script)
         }
-        Watched::Done(Err(error)) => died(seat, error).await,
-        Watched::Expensive => {
-            seat.dismiss();
+        WatchOutcome::Done(Err(error)) => exited(slot, error).await,
+        WatchOutcome::OverProcessorTime => {
+            slot.kill_process();
             tracing::warn!(source.bytes = source.len(), "a compilation took too long and was killed");
             Outcome::TooExpensive(TooExpensive::Time)
         }
-        Watched::Still(how) => {
-            seat.dismiss();
+        WatchOutcome::Stalled(how) => {
+            slot.kill_process();
             tracing::warn!(process.id = id, cause = how, "a compiler process stands still and is replaced");
             Outcome::Failed(format!("a compiler process stands still: {how}"))
         }
-        Watched::Late => {
-            seat.dismiss();
+        WatchOutcome::DeadlinePassed => {
+            slot.kill_process();
             Outcome::Failed(
                 "a compiler process got too little processor time to be done before the deadline".to_owned(),
             )
@@ -113,31 +113,31 @@ async fn attempt(seat: &mut Seat, source: &str, bounds: Bounds) -> Outcome {
     }
 }
 
-async fn died(seat: &mut Seat, error: std::io::Error) -> Outcome {
+async fn exited(slot: &mut Slot, error: std::io::Error) -> Outcome {
     let cause = format!("a compiler process died: {error}");
-    let told = match seat.bury_dead(error) {
-        Some(told) => tokio::time::timeout(DEATH_PATIENCE, told).await,
+    let received = match slot.reap_crashed(error) {
+        Some(cause) => tokio::time::timeout(EXIT_PATIENCE, cause).await,
         None => return Outcome::Failed(cause),
     };
-    match told {
-        Ok(Ok(Cause::Source)) => Outcome::Crashed,
-        Ok(Ok(Cause::Memory)) => Outcome::TooExpensive(TooExpensive::Memory),
-        Ok(Ok(Cause::Unknown) | Err(_)) | Err(_) => Outcome::Failed(cause),
+    match received {
+        Ok(Ok(ExitCause::Source)) => Outcome::Crashed,
+        Ok(Ok(ExitCause::Memory)) => Outcome::TooExpensive(TooExpensive::Memory),
+        Ok(Ok(ExitCause::Unknown) | Err(_)) | Err(_) => Outcome::Failed(cause),
     }
 }
 
-fn understand(answer: Answer, script: Vec<u8>) -> Outcome {
-    if let Some(panic) = answer.panic {
+fn interpret(response: Response, script: Vec<u8>) -> Outcome {
+    if let Some(panic) = response.panic {
         tracing::error!(panic, "the compiler panicked; this is a bug");
     }
-    match answer.verdict {
+    match response.verdict {
         Verdict::Script { functions } => match String::from_utf8(script) {
             Ok(code) => Outcome::Compiled(WorkerScript { code, functions }),
-            Err(error) => Outcome::Nonsense(error.to_string()),
+            Err(error) => Outcome::Invalid(error.to_string()),
         },
         Verdict::Diagnostics(diagnostics) => {
             let rejection = Rejection::new(diagnostics.into_iter().map(|diagnostic| diagnostic.0).collect());
-            let nothing = || Outcome::Nonsense("a rejection without a mistake".to_owned());
+            let nothing = || Outcome::Invalid("a rejection without a mistake".to_owned());
             rejection.map_or_else(nothing, Outcome::Rejected)
         }
         Verdict::TooLarge => {
@@ -145,6 +145,6 @@ fn understand(answer: Answer, script: Vec<u8>) -> Outcome {
             Outcome::TooExpensive(TooExpensive::Memory)
         }
         Verdict::OutOfResources(problem) => Outcome::Failed(problem),
-        Verdict::Internal(problem) => Outcome::Nonsense(problem),
+        Verdict::Internal(problem) => Outcome::Invalid(problem),
     }
 }

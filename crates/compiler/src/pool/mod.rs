@@ -1,17 +1,17 @@
 //! The pool of compiler processes, on the server's side.
 //!
-//! A process is either idle or belongs to a [`Seat`](seat::Seat), which holds one of the pool's places. There are at
-//! most as many processes as places, and one is left when nothing has been compiled for a while.
+//! A process is either idle or in use by a [`Slot`](slot::Slot), which holds one of the pool's permits. There are at
+//! most as many processes as permits, and one is left when nothing has been compiled for a while.
 
 mod attempts;
-mod death;
+mod exit_cause;
 mod idle;
-mod nursery;
+mod outage_log;
+mod proc_stat;
 mod process;
 mod processes;
-mod seat;
-mod trouble;
-mod vitals;
+mod slot;
+mod spawner;
 mod watch;
 
 use std::io;
@@ -21,23 +21,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use workers_service::{CompileFailure, Compiler, CompilerPlaces, WorkerScript};
+use workers_service::{CompileFailure, CompileLimiter, Compiler, WorkerScript};
 
 use self::idle::IdleProcesses;
-use self::nursery::Nursery;
-use self::processes::{Pool, START_PATIENCE, STILLNESS};
-use self::seat::Seat;
-use self::trouble::Trouble;
+use self::outage_log::OutageLog;
+use self::processes::{Pool, STALL_TIMEOUT, START_PATIENCE};
+use self::slot::Slot;
+use self::spawner::Spawner;
 use self::watch::Bounds;
 use crate::hook::hook_was_called;
 use crate::{CompilerOptions, CompilerProgram};
 
 /// The source that a check compiles.
 const CHECK_SOURCE: &str = "export const f = () => 1";
-/// How long a check may take. Two processes that stand still fit into this time.
+/// How long a check may take. Two processes that stall fit into this time.
 const CHECK_PATIENCE: Duration = Duration::from_millis(1_500);
-/// The same as [`STILLNESS`], for a check.
-const CHECK_STILLNESS: Duration = Duration::from_millis(600);
+/// The same as [`STALL_TIMEOUT`], for a check.
+const CHECK_STALL_TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Compiles in processes of its own. Cheap to clone; the processes end with the last clone. See the crate's page for an
 /// example.
@@ -70,12 +70,12 @@ impl ProcessCompiler {
         if options.program == CompilerProgram::CurrentExe && !hook_was_called() {
             return Err(StartError::HookNotCalled);
         }
-        let places = CompilerPlaces::new(options.processes, options.queue_timeout);
-        let nursery = Nursery::open(&options).map_err(StartError::Process)?;
-        let (idle, trouble) = (IdleProcesses::default(), Trouble::default());
-        let pool = Arc::new(Pool { options, places, idle, nursery, trouble, runtime: Handle::current() });
+        let limiter = CompileLimiter::new(options.processes, options.queue_timeout);
+        let spawner = Spawner::open(&options).map_err(StartError::Process)?;
+        let (idle, outage_log) = (IdleProcesses::default(), OutageLog::default());
+        let pool = Arc::new(Pool { options, limiter, idle, spawner, outage_log, runtime: Handle::current() });
         let first = pool.start_process(Instant::now() + START_PATIENCE).await.map_err(StartError::Process)?;
-        pool.put_by(first);
+        pool.return_idle(first);
         Ok(Self { pool })
     }
 }
@@ -83,28 +83,28 @@ impl ProcessCompiler {
 #[async_trait]
 impl Compiler for ProcessCompiler {
     async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure> {
-        let place = self.pool.places.enter().await?;
+        let permit = self.pool.limiter.acquire().await?;
         // Dropped together with this future, wherever that happens.
-        let mut seat = Seat::new(Arc::clone(&self.pool), place);
+        let mut slot = Slot::new(Arc::clone(&self.pool), permit);
         let CompilerOptions { processor_time, deadline, .. } = self.pool.options;
-        let bounds = Bounds { processor_time, stillness: STILLNESS, until: Instant::now() + deadline };
-        attempts::compile(&mut seat, source, bounds).await
+        let bounds = Bounds { processor_time, stall_timeout: STALL_TIMEOUT, until: Instant::now() + deadline };
+        attempts::compile(&mut slot, source, bounds).await
     }
 
     async fn check(&self) -> Result<(), CompileFailure> {
         for (process, defect) in self.pool.idle.take_defective() {
             process.discard(defect);
         }
-        let Some(place) = self.pool.places.try_enter() else {
+        let Some(permit) = self.pool.limiter.try_acquire() else {
             // All processes are busy; the last one that ended determines the result.
-            return self.pool.trouble.last_failure().map_or(Ok(()), |cause| Err(CompileFailure::Unavailable(cause)));
+            return self.pool.outage_log.last_failure().map_or(Ok(()), |cause| Err(CompileFailure::Unavailable(cause)));
         };
-        let mut seat = Seat::new(Arc::clone(&self.pool), place);
+        let mut slot = Slot::new(Arc::clone(&self.pool), permit);
         let bounds = Bounds {
             processor_time: self.pool.options.processor_time,
-            stillness: CHECK_STILLNESS,
+            stall_timeout: CHECK_STALL_TIMEOUT,
             until: Instant::now() + CHECK_PATIENCE,
         };
-        attempts::compile(&mut seat, CHECK_SOURCE, bounds).await.map(drop)
+        attempts::compile(&mut slot, CHECK_SOURCE, bounds).await.map(drop)
     }
 }

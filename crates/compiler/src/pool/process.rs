@@ -8,10 +8,10 @@ use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::death::Cause;
-use super::nursery::{Death, Nursery};
-use super::vitals::{Reading, Vitals};
-use crate::wire::{self, Answer, Hello};
+use super::exit_cause::ExitCause;
+use super::proc_stat::{ProcStat, Reading};
+use super::spawner::{Exit, Spawner};
+use crate::wire::{self, Hello, Response};
 
 /// A compiler process. Dropping it kills it.
 pub(super) struct CompilerProcess {
@@ -19,21 +19,21 @@ pub(super) struct CompilerProcess {
     child: Option<Child>,
     id: u32,
     sources: pipe::Sender,
-    answers: pipe::Receiver,
-    vitals: Vitals,
-    nursery: Nursery,
+    responses: pipe::Receiver,
+    proc_stat: ProcStat,
+    spawner: Spawner,
 }
 
 impl CompilerProcess {
     /// Takes over a child process. `runtime` handles the I/O of its pipes.
-    pub(super) fn new(mut child: Child, nursery: Nursery, runtime: &Handle) -> io::Result<Self> {
+    pub(super) fn new(mut child: Child, spawner: Spawner, runtime: &Handle) -> io::Result<Self> {
         let _served_by = runtime.enter();
         match open(&mut child) {
-            Ok((sources, answers, vitals)) => {
-                Ok(Self { id: child.id(), child: Some(child), sources, answers, vitals, nursery })
+            Ok((sources, responses, proc_stat)) => {
+                Ok(Self { id: child.id(), child: Some(child), sources, responses, proc_stat, spawner })
             }
             Err(error) => {
-                nursery.bury(child, Death::Wanted);
+                spawner.kill_and_reap(child, Exit::Requested);
                 Err(error)
             }
         }
@@ -43,9 +43,9 @@ impl CompilerProcess {
         self.id
     }
 
-    /// Returns the kernel's account of the process.
-    pub(super) const fn vitals(&self) -> &Vitals {
-        &self.vitals
+    /// Returns the kernel's figures about the process.
+    pub(super) const fn proc_stat(&self) -> &ProcStat {
+        &self.proc_stat
     }
 
     /// Returns why the process cannot take a source, if that is visible from outside: it has exited, or a signal has
@@ -54,22 +54,22 @@ impl CompilerProcess {
         if !self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None))) {
             return Some("it has ended");
         }
-        self.vitals.read().is_some_and(Reading::is_stopped).then_some("a signal has stopped it")
+        self.proc_stat.read().is_some_and(Reading::is_stopped).then_some("a signal has stopped it")
     }
 
     /// Waits until the process is ready for sources.
     pub(super) async fn hello(&mut self) -> io::Result<()> {
-        match wire::receive_frame::<Hello>(&mut self.answers).await?.0.problem {
+        match wire::receive_frame::<Hello>(&mut self.responses).await?.0.problem {
             None => Ok(()),
             Some(problem) => Err(io::Error::other(problem)),
         }
     }
 
-    /// Sends a source and waits for the answer. If this future is dropped before it completes, the process must not be
-    /// used any more.
-    pub(super) async fn compile(&mut self, source: &str) -> io::Result<(Answer, Vec<u8>)> {
+    /// Sends a source and waits for the response. If this future is dropped before it completes, the process must not
+    /// be used any more.
+    pub(super) async fn compile(&mut self, source: &str) -> io::Result<(Response, Vec<u8>)> {
         wire::send_source(&mut self.sources, source).await?;
-        wire::receive_frame(&mut self.answers).await
+        wire::receive_frame(&mut self.responses).await
     }
 
     /// Ends the process because of a defect that was found before it got a source.
@@ -77,28 +77,28 @@ impl CompilerProcess {
         tracing::warn!(process.id = self.id, cause = defect, "an idle compiler process is of no use and is replaced");
     }
 
-    /// Buries a process that exited or sent an invalid message. The cause of death is logged and sent to the returned
-    /// receiver as soon as it is determined.
-    pub(super) fn bury_dead(mut self, error: io::Error) -> oneshot::Receiver<Cause> {
-        let (tell, told) = oneshot::channel();
+    /// Hands a process that exited or sent an invalid message over to be reaped. The cause is logged and sent to the
+    /// returned receiver as soon as it is determined.
+    pub(super) fn reap_crashed(mut self, error: io::Error) -> oneshot::Receiver<ExitCause> {
+        let (sender, cause) = oneshot::channel();
         if let Some(child) = self.child.take() {
-            self.nursery.bury(child, Death::Surprising(error, tell, tracing::Span::current()));
+            self.spawner.kill_and_reap(child, Exit::Unexpected(error, sender, tracing::Span::current()));
         }
-        told
+        cause
     }
 }
 
-fn open(child: &mut Child) -> io::Result<(pipe::Sender, pipe::Receiver, Vitals)> {
+fn open(child: &mut Child) -> io::Result<(pipe::Sender, pipe::Receiver, ProcStat)> {
     let lost = || io::Error::other("it has no pipes");
     let sources = OwnedFd::from(child.stdin.take().ok_or_else(lost)?);
-    let answers = OwnedFd::from(child.stdout.take().ok_or_else(lost)?);
-    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(answers)?, Vitals::open(child.id())?))
+    let responses = OwnedFd::from(child.stdout.take().ok_or_else(lost)?);
+    Ok((pipe::Sender::from_owned_fd(sources)?, pipe::Receiver::from_owned_fd(responses)?, ProcStat::open(child.id())?))
 }
 
 impl Drop for CompilerProcess {
     fn drop(&mut self) {
         if let Some(child) = self.child.take() {
-            self.nursery.bury(child, Death::Wanted);
+            self.spawner.kill_and_reap(child, Exit::Requested);
         }
     }
 }

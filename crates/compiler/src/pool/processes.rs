@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
-use workers_service::CompilerPlaces;
+use workers_service::CompileLimiter;
 
 use super::idle::{IDLE_TIME, IdleProcesses};
-use super::nursery::Nursery;
+use super::outage_log::OutageLog;
 use super::process::CompilerProcess;
-use super::trouble::Trouble;
-use super::watch::{Bounds, Watched, watch};
+use super::spawner::Spawner;
+use super::watch::{Bounds, WatchOutcome, watch};
 use crate::CompilerOptions;
 
 /// How long a process may take from its start to its first message, on a busy host.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a busy process may use no processor time before it counts as standing still. Even where other processes
+/// How long a busy process may use no processor time before it counts as stalled. Even where other processes
 /// take nearly all, it gets some hundredths of a second in this time.
-pub(super) const STILLNESS: Duration = Duration::from_secs(2);
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The processes of a compiler, and what is needed to start them.
 pub(super) struct Pool {
     pub(super) options: CompilerOptions,
-    pub(super) places: CompilerPlaces,
+    pub(super) limiter: CompileLimiter,
     pub(super) idle: IdleProcesses,
-    pub(super) nursery: Nursery,
-    pub(super) trouble: Trouble,
+    pub(super) spawner: Spawner,
+    pub(super) outage_log: OutageLog,
     /// The runtime for background work: not the caller's, which may belong to a thread of a web server that ends
     /// earlier.
     pub(super) runtime: Handle,
@@ -37,28 +37,28 @@ impl Pool {
     /// Starts a process and waits for its first message.
     pub(super) async fn start_process(&self, until: Instant) -> io::Result<CompilerProcess> {
         let late = |problem: String| io::Error::new(io::ErrorKind::TimedOut, problem);
-        let child = timeout_at(until, self.nursery.start()).await;
+        let child = timeout_at(until, self.spawner.start()).await;
         let child = child.map_err(|_elapsed| late("it was not started in time".to_owned()))??;
-        let mut process = CompilerProcess::new(child, self.nursery.clone(), &self.runtime)?;
-        let bounds = Bounds { processor_time: START_PATIENCE, stillness: STILLNESS, until };
-        let vitals = process.vitals().clone();
-        match watch(&vitals, bounds, process.hello()).await {
-            Watched::Done(ready) => ready.map(|()| process),
-            Watched::Expensive | Watched::Late => Err(late("it says nothing".to_owned())),
-            Watched::Still(how) => Err(late(how)),
+        let mut process = CompilerProcess::new(child, self.spawner.clone(), &self.runtime)?;
+        let bounds = Bounds { processor_time: START_PATIENCE, stall_timeout: STALL_TIMEOUT, until };
+        let proc_stat = process.proc_stat().clone();
+        match watch(&proc_stat, bounds, process.hello()).await {
+            WatchOutcome::Done(ready) => ready.map(|()| process),
+            WatchOutcome::OverProcessorTime | WatchOutcome::DeadlinePassed => Err(late("it says nothing".to_owned())),
+            WatchOutcome::Stalled(how) => Err(late(how)),
         }
     }
 
     /// Keeps a process for the next source.
-    pub(super) fn put_by(self: &Arc<Self>, process: CompilerProcess) {
+    pub(super) fn return_idle(self: &Arc<Self>, process: CompilerProcess) {
         if self.idle.push(process) {
-            self.runtime.spawn(thin_out(Arc::downgrade(self)));
+            self.runtime.spawn(end_surplus(Arc::downgrade(self)));
         }
     }
 }
 
 /// Ends processes that wait too long, until only one is idle.
-async fn thin_out(pool: Weak<Pool>) {
+async fn end_surplus(pool: Weak<Pool>) {
     loop {
         tokio::time::sleep(IDLE_TIME).await;
         let Some(pool) = pool.upgrade() else { return };

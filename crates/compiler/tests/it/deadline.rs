@@ -45,7 +45,7 @@ async fn a_compilation_that_grows_too_large_is_ended_and_the_next_one_works() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_frees_its_place_at_once() {
+async fn a_caller_that_goes_away_releases_its_permit_at_once() {
     let test = TestCompiler::start(|options| options.processes = 1).await;
     let before = processes();
     let heavy = heavy();
@@ -56,7 +56,7 @@ async fn a_caller_that_goes_away_frees_its_place_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_finds_every_process_taken_for_too_long_is_turned_away() {
+async fn a_caller_that_finds_every_process_taken_for_too_long_is_refused() {
     let test = TestCompiler::start(|options| {
         options.processes = 1;
         options.queue_timeout = Duration::from_millis(100);

@@ -149,7 +149,7 @@ async fn a_process_that_can_have_no_thread_says_so_and_works_again_when_it_can()
 }
 
 #[tokio::test]
-async fn processes_that_cannot_be_started_for_want_of_descriptors_are_awaited_briefly_and_then_told() {
+async fn processes_that_cannot_be_started_for_want_of_descriptors_are_awaited_briefly_and_then_reported() {
     let test = TestCompiler::start(|options| options.processes = 1).await;
     let before = getrlimit(Resource::Nofile);
     let scarce = || setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..before }).unwrap();

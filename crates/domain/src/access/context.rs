@@ -39,7 +39,7 @@ impl CallContext {
     }
 
     /// Returns the tenant that the call acts for. It decides which records the call may touch, which limits apply, and
-    /// whose places an invocation takes.
+    /// whose permits an invocation takes.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {
         self.tenant

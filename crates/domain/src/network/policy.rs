@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_is_written_as_it_is_read_and_allows_public_addresses_unless_told_otherwise() {
+    fn a_policy_is_written_as_it_is_read_and_allows_public_addresses_by_default() {
         for text in ["deny-all", "allow-all", "example.com,*.example.com:5432,192.0.2.0/24:22"] {
             assert_eq!(text.parse::<NetworkPolicy>().unwrap().to_string(), text);
         }

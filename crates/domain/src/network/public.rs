@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_the_public_internet_are_told_from_the_rest_at_the_edges_of_every_range() {
+    fn addresses_of_the_public_internet_are_distinguished_from_the_rest_at_the_edges_of_every_range() {
         let closed = [
             ("0.0.0.0", "0.255.255.255"),
             ("10.0.0.0", "10.255.255.255"),

@@ -25,15 +25,15 @@ pub use container_provider::{
 pub use event_bus::{EventBus, WorkerChange, WorkerEvents};
 pub use limits_for::{LimitsFor, NoTenantLimits};
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
-pub use page::{ListPlace, Page, PageRequest};
+pub use page::{Page, PageCursor, PageRequest};
 pub use repository_error::RepositoryError;
 pub use sandbox_observer::{NoSandboxObserver, SandboxObserver};
 pub use sandbox_provider::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, InvalidPathError, KillReason, NodePreload, Program,
-    Remains, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider, SandboxSource,
-    SandboxSpec, Snapshot, node_heap_option,
+    Command, CommandEvent, CommandExit, CommandSpec, DrainedCommand, ExitStatus, InvalidPathError, KillReason,
+    NodePreload, Program, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider,
+    SandboxSource, SandboxSpec, Snapshot, node_heap_option,
 };
 pub use schema_admin::{ExistingWorkers, RemovedWorker, SchemaAdmin, SetupOutcome};
 pub use store::{Store, Transaction};
 pub use stored_changes::{StoredChange, StoredChanges};
-pub use worker_repository::{InvocationMark, Update, WorkerRepository};
+pub use worker_repository::{LastInvocation, Update, WorkerRepository};

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 /// A request for one page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest {
-    /// The place after which the page starts: the end of an earlier page. `None` requests the first page.
-    pub after: Option<ListPlace>,
+    /// Where the page starts: the end of an earlier page. `None` requests the first page.
+    pub after: Option<PageCursor>,
     /// Maximum number of entries on the page.
     pub limit: NonZeroU32,
 }
@@ -17,22 +17,22 @@ pub struct Page<T> {
     /// The entries.
     pub items: Vec<T>,
     /// Where the next page starts; `None` if the list ends here.
-    pub next: Option<ListPlace>,
+    pub next: Option<PageCursor>,
 }
 
-/// A place in a list, between one entry and the next. It stays valid when either entry is deleted. Only the repository
-/// that created it can interpret it.
+/// A position in a list, between one entry and the next. It stays valid when either entry is deleted. Only the
+/// repository that created it can interpret it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListPlace(Vec<u8>);
+pub struct PageCursor(Vec<u8>);
 
-impl ListPlace {
-    /// Creates a place from the bytes of a repository.
+impl PageCursor {
+    /// Creates a cursor from the bytes of a repository.
     #[must_use]
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// Returns the bytes that the repository uses for the place: at most a few hundred.
+    /// Returns the bytes that the repository uses for the cursor: at most a few hundred.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

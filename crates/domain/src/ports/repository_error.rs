@@ -34,9 +34,9 @@ pub enum RepositoryError {
         /// What is wrong with the value.
         problem: String,
     },
-    /// The requested place in a list is not valid: this repository did not create it.
-    #[error("there is no such place in the list")]
-    UnknownPlace,
+    /// The cursor of the requested page is not valid: this repository did not create it.
+    #[error("the cursor does not belong to this list")]
+    UnknownCursor,
     /// A transaction was rolled back before it was committed: it was open for too long, one of its statements failed,
     /// or it conflicted with another transaction. Nothing of it is stored, and the whole transaction may be repeated.
     #[error("the transaction was rolled back")]

@@ -2,7 +2,8 @@
 
 /// Receives events about sandboxes. Its methods must not block.
 pub trait SandboxObserver: Send + Sync {
-    /// Called when a sandbox was killed but does not end. No caller waits for it any longer, and its place is free.
+    /// Called when a sandbox was killed but does not end. No caller waits for it any longer, and its permit is
+    /// released.
     fn set_aside(&self);
 
     /// Called when a sandbox that was set aside has ended, or its launcher has.

@@ -162,22 +162,22 @@ pub trait Command: Send {
     /// # Errors
     ///
     /// If the provider lost the command.
-    async fn abandon(&mut self) -> Result<Remains, SandboxError> {
+    async fn kill_and_drain(&mut self) -> Result<DrainedCommand, SandboxError> {
         self.kill().await?;
-        let mut remains = Remains::default();
+        let mut drained = DrainedCommand::default();
         while let Some(event) = self.next_event().await? {
             match event {
-                CommandEvent::Output { stream, bytes } => remains.output.push((stream, bytes)),
-                CommandEvent::Exited(exit) => remains.usage = exit.usage,
+                CommandEvent::Output { stream, bytes } => drained.output.push((stream, bytes)),
+                CommandEvent::Exited(exit) => drained.usage = exit.usage,
             }
         }
-        Ok(remains)
+        Ok(drained)
     }
 }
 
-/// The rest of a command that was abandoned.
+/// What is left of a command that was ended by [`Command::kill_and_drain`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Remains {
+pub struct DrainedCommand {
     /// Output that was printed but not read, in the order of each stream.
     pub output: Vec<(LogStream, Vec<u8>)>,
     /// The resources that the sandbox has used so far.
@@ -360,7 +360,7 @@ pub enum KillReason {
     /// Its memory limit was reached.
     OutOfMemory,
     /// [`Command::kill`] or [`Sandbox::stop`] was called.
-    Asked,
+    Requested,
 }
 
 /// A saved file system.

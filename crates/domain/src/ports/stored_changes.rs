@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::InvocationMark;
+use super::LastInvocation;
 use crate::{SnapshotId, TenantId, WorkerId};
 
 /// A stream of changes, in the order in which they were stored. Dropping it ends the subscription.
@@ -38,7 +38,7 @@ pub enum StoredChange {
         /// The tenant that owns them.
         tenant: TenantId,
         /// The workers and the times of their invocations.
-        marks: Vec<InvocationMark>,
+        invocations: Vec<LastInvocation>,
     },
     /// Some changes may have been missed.
     Missed,

@@ -48,7 +48,7 @@ pub trait WorkerRepository: Send + Sync {
     ///
     /// # Errors
     ///
-    /// If the database cannot be reached, or [`RepositoryError::UnknownPlace`] if the place is not one that this list
+    /// If the database cannot be reached, or [`RepositoryError::UnknownCursor`] if the cursor is not one that this list
     /// has returned.
     async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError>;
 
@@ -69,13 +69,13 @@ pub trait WorkerRepository: Send + Sync {
     /// If the database cannot be reached.
     async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError>;
 
-    /// Records when workers were last invoked. A mark older than the stored one changes nothing; an unknown worker is
+    /// Records when workers were last invoked. A time older than the stored one changes nothing; an unknown worker is
     /// skipped.
     ///
     /// # Errors
     ///
     /// If the database cannot be reached.
-    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError>;
+    async fn record_invocations(&self, invocations: &[LastInvocation]) -> Result<(), RepositoryError>;
 
     /// Returns up to `limit` workers that are ready and whose snapshot expires at `now` or earlier, soonest first.
     /// Unreadable workers are left out and do not count towards `limit`.
@@ -115,9 +115,9 @@ pub enum Update {
     Gone,
 }
 
-/// The time of a worker's invocation.
+/// When a worker was last invoked, as far as its writer knows: the stored time may be later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvocationMark {
+pub struct LastInvocation {
     /// The worker's id.
     pub worker_id: WorkerId,
     /// When it was invoked.

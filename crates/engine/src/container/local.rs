@@ -164,7 +164,7 @@ impl Container for LocalContainer {
     }
 
     async fn stop(&self) -> Result<(), SandboxError> {
-        self.processes.kill(KillReason::Asked);
+        self.processes.kill(KillReason::Requested);
         self.processes.wait().await;
         drop(self.lease().take());
         Ok(())

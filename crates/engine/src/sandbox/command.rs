@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Instrument as _;
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, Remains, SandboxError, SandboxErrorKind,
+    Command, CommandEvent, CommandExit, CommandSpec, DrainedCommand, ExitStatus, KillReason, SandboxError,
+    SandboxErrorKind,
 };
 use workers_domain::{LogStream, ResourceUsage};
 
@@ -214,7 +215,7 @@ async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Opt
         processes.kill(KillReason::OutOfMemory);
         Some(KillReason::OutOfMemory)
     } else if exited.kill_requested {
-        Some(KillReason::Asked)
+        Some(KillReason::Requested)
     } else {
         None
     };
@@ -282,7 +283,7 @@ impl Command for LocalCommand {
         }
     }
 
-    async fn abandon(&mut self) -> Result<Remains, SandboxError> {
+    async fn kill_and_drain(&mut self) -> Result<DrainedCommand, SandboxError> {
         // First, so that we return what was printed until now.
         let (output, stats) = self.take_all().await?;
         if matches!(self.exit, Exit::Awaited(_)) {
@@ -290,7 +291,7 @@ impl Command for LocalCommand {
             self.try_kill();
         }
         self.exit = Exit::Reported;
-        Ok(Remains { output, usage: usage(stats) })
+        Ok(DrainedCommand { output, usage: usage(stats) })
     }
 }
 

@@ -282,7 +282,7 @@ impl LocalSandbox {
             }
             SandboxState::Running { processes, lease: _lease, .. } => {
                 let frozen = self.freeze(&processes, new).await;
-                processes.kill(KillReason::Asked);
+                processes.kill(KillReason::Requested);
                 processes.wait().await;
                 frozen
             }
@@ -403,7 +403,7 @@ impl Sandbox for LocalSandbox {
     async fn stop(&self) -> Result<(), SandboxError> {
         let mut state = self.resources.state.lock().await;
         if let SandboxState::Running { processes, .. } = std::mem::replace(&mut *state, SandboxState::Stopped) {
-            processes.kill(KillReason::Asked);
+            processes.kill(KillReason::Requested);
             processes.wait().await;
         }
         self.remove_directory().await

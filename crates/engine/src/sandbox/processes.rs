@@ -331,7 +331,7 @@ impl NameSockets for SandboxProcesses {
 
 impl Drop for SandboxProcesses {
     fn drop(&mut self) {
-        self.kill(KillReason::Asked);
+        self.kill(KillReason::Requested);
     }
 }
 

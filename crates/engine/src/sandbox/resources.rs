@@ -64,7 +64,7 @@ impl Drop for SandboxResources {
         }
         // At once: a command that is still held would keep the processes alive otherwise.
         if let SandboxState::Running { processes, .. } = &state {
-            processes.kill(KillReason::Asked);
+            processes.kill(KillReason::Requested);
         }
         let directory = std::mem::take(&mut self.directory);
         let clear = async move {

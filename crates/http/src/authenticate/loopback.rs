@@ -27,9 +27,9 @@ impl LoopbackAuthenticator {
             is_ours || self.allowed_origins.iter().any(|allowed| allowed.permits(text))
         };
         if !origins.is_empty() {
-            return if origins.into_iter().all(is_welcome) { Ok(()) } else { Err(foreign()) };
+            return if origins.into_iter().all(is_welcome) { Ok(()) } else { Err(origin_not_allowed()) };
         }
-        if is_own_site(head.headers.values("sec-fetch-site")) { Ok(()) } else { Err(foreign()) }
+        if is_own_site(head.headers.values("sec-fetch-site")) { Ok(()) } else { Err(origin_not_allowed()) }
     }
 }
 
@@ -58,7 +58,7 @@ fn ascii(value: &[u8]) -> Option<&str> {
     std::str::from_utf8(value).ok().filter(|text| text.is_ascii())
 }
 
-fn foreign() -> AuthenticationError {
+fn origin_not_allowed() -> AuthenticationError {
     let message = "this request is of a web page of another origin than the server: if a proxy stands in between, have it pass the \
                    `Host` header on; if the page is elsewhere, allow its origin with `--cors-origin`";
     AuthenticationError::OriginNotAllowed(message.to_owned())

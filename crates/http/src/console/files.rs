@@ -18,11 +18,11 @@ const SAME_ORIGIN: (HeaderName, &str) = (HeaderName::from_static("cross-origin-r
 /// `GET /assets/{file}`: build output whose names contain a hash of the content.
 pub(super) async fn asset(request: HttpRequest, file: web::Path<String>) -> Result<HttpResponse, ApiError> {
     let asset = workers_console::asset(&format!("assets/{file}")).ok_or_else(|| no_route(&request))?;
-    Ok(answer(&request, asset))
+    Ok(respond(&request, asset))
 }
 
 /// Returns a built file, in the content coding that the browser prefers.
-pub(super) fn answer(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
+pub(super) fn respond(request: &HttpRequest, asset: &'static Asset) -> HttpResponse {
     let mut response = if is_known(request, asset.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let lifetime = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.insert_header((CACHE_CONTROL, lifetime)).insert_header((ETAG, asset.etag)).insert_header(SAME_ORIGIN);

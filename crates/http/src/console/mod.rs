@@ -35,8 +35,8 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
         .service(resource("/assets/{file}").route(get().to(files::asset)))
         .service(resource("/branding/logo").route(get().to(files::logo)));
     for file in workers_console::assets().iter().filter(|file| !file.immutable) {
-        let answer = move |request: HttpRequest| async move { files::answer(&request, file) };
-        config.service(resource(&format!("/{}", file.path)).route(get().to(answer)));
+        let handler = move |request: HttpRequest| async move { files::respond(&request, file) };
+        config.service(resource(&format!("/{}", file.path)).route(get().to(handler)));
     }
 }
 

@@ -103,7 +103,7 @@ error_codes! {
     PayloadTooLarge, "payload_too_large", PAYLOAD_TOO_LARGE;
     /// The body is compressed.
     UnsupportedEncoding, "unsupported_encoding", UNSUPPORTED_MEDIA_TYPE;
-    /// All places and all seats in the queue are taken.
+    /// All permits are taken and the queue is full.
     Busy, "busy", TOO_MANY_REQUESTS;
     /// An internal error; details are in the log under the request's id.
     Internal, "internal", INTERNAL_SERVER_ERROR;

@@ -15,8 +15,8 @@ use super::{ApiError, ErrorCode};
 
 /// The retry time for errors that happen because a component is unavailable.
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
-/// The retry time for responses that found no room. A response that is being read frees its room sooner; one that is
-/// not read is dropped after a while.
+/// The retry time for responses that found no memory. A response that is being read releases its memory sooner; one
+/// that is not read is dropped after a while.
 const RETRY_WHEN_UNREAD: Duration = Duration::from_secs(5);
 /// Maximum length of a client's own text that is quoted in a message, in characters.
 const QUOTED_CHARS: usize = 100;
@@ -81,7 +81,7 @@ impl From<RepositoryError> for ApiError {
                 ErrorCode::WorkerUnreadable,
                 "what is stored of the worker cannot be read; the operator can mend it, or the worker can be deleted",
             ),
-            RepositoryError::UnknownPlace => return invalid_cursor(),
+            RepositoryError::UnknownCursor => return invalid_cursor(),
             RepositoryError::Refused { .. } => return Self::internal(error),
         };
         let passes = matches!(code, ErrorCode::DatabaseUnavailable | ErrorCode::StorageReadOnly);
@@ -95,7 +95,7 @@ impl From<WorkerError> for ApiError {
         match error {
             WorkerError::Access(error) => error.into(),
             WorkerError::NotFound(id) => unknown(id),
-            WorkerError::UnknownPlace => invalid_cursor(),
+            WorkerError::UnknownCursor => invalid_cursor(),
             WorkerError::Repository(error) => error.into(),
         }
     }
@@ -228,12 +228,12 @@ impl From<InvokeError> for ApiError {
     }
 }
 
-/// Creates the error for a request that finds no place.
+/// Creates the error for a request that finds no permit.
 fn busy(retry_after: Duration) -> ApiError {
     ApiError::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
 }
 
-/// Creates the error for a response that finds no room, because too many others have not been read.
+/// Creates the error for a response that finds no memory, because too many others have not been read.
 pub(crate) fn too_much_unread() -> ApiError {
     let message = "too many answers wait for clients that do not read them; try again later";
     ApiError::new(ErrorCode::Busy, message).retry_after(RETRY_WHEN_UNREAD)
@@ -320,14 +320,14 @@ mod tests {
 
     #[test]
     fn code_that_takes_a_compiler_too_much_is_refused_by_a_name_of_its_own() {
-        for (what, said) in [
+        for (what, message) in [
             (TooExpensive::Time, "this cannot be compiled: it takes too long"),
             (TooExpensive::Memory, "this cannot be compiled: it takes too much memory"),
             (TooExpensive::Crash, "this cannot be compiled: it ends the compiler"),
         ] {
             let error = ApiError::from(DeployError::TooExpensive(what));
             let status = error.to_response(None).status().as_u16();
-            assert_eq!((status, error.code().as_str(), error.to_string().as_str()), (400, "too_expensive", said));
+            assert_eq!((status, error.code().as_str(), error.to_string().as_str()), (400, "too_expensive", message));
         }
     }
 
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_needs_its_operator_is_told_by_its_own_code_and_without_internals() {
+    fn a_database_that_needs_its_operator_is_reported_by_its_own_code_and_without_internals() {
         let secret = || "/var/lib/w.sqlite3".into();
         for (error, code, retry_after) in [
             (RepositoryError::ReadOnly { operation: "o", source: secret() }, ErrorCode::StorageReadOnly, Some("5")),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deploy_for_which_there_was_no_room_is_told_as_that_and_names_no_worker() {
+    fn a_deploy_for_which_there_was_no_room_is_reported_as_that_and_names_no_worker() {
         let source = SandboxError::new(SandboxErrorKind::StorageFull, "no space left on /var");
         let error = ApiError::from(DeployError::Sandbox { worker_id: WorkerId::from(uuid::Uuid::nil()), source });
         assert_eq!(error.code(), ErrorCode::StorageFull);

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 use workers_domain::{FailureCode, InvocationEventKind, InvocationReport, LogEntry, LogStream, Outcome};
-use workers_service::{Invocation, UnreadRoom};
+use workers_service::{Invocation, UnreadPermit};
 
 use super::begin::{begin, drain_or};
 use super::log::LogBody;
@@ -93,20 +93,20 @@ pub(crate) async fn handle(
 ) -> Result<HttpResponse, ApiError> {
     let (id, function) = path.into_inner();
     let invocation = begin(&api, &call, &request, &id, &function, payload).await?;
-    answer(&api, function, invocation).await
+    respond(&api, function, invocation).await
 }
 
 /// Waits for the end of an invocation, and creates the response.
-pub(crate) async fn answer(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn respond(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
     let mut logs = Vec::new();
     loop {
         match drain_or(api, invocation.next()).await?.map(|event| event.kind) {
             Some(InvocationEventKind::Log(entry)) => logs.push(entry.into()),
             Some(InvocationEventKind::Finished(report)) => {
-                let room = invocation.into_room();
-                // If there is no room for the outcome, the log is not kept either.
-                let logs = if room.is_some() { logs } else { Vec::new() };
-                return render(function, *report, logs, room.unwrap_or_default());
+                let permit = invocation.into_unread_permit();
+                // If there is no memory for the outcome, the log is not kept either.
+                let logs = if permit.is_some() { logs } else { Vec::new() };
+                return render(function, *report, logs, permit.unwrap_or_default());
             }
             None => return Err(ApiError::internal("an invocation ended without an outcome")),
         }
@@ -117,7 +117,7 @@ fn render(
     function: String,
     report: InvocationReport,
     logs: Vec<BatchLog>,
-    room: UnreadRoom,
+    permit: UnreadPermit,
 ) -> Result<HttpResponse, ApiError> {
     let status = match &report.outcome {
         Outcome::Returned { .. } => StatusCode::OK,
@@ -134,7 +134,7 @@ fn render(
     .map_err(ApiError::internal)?;
     // The response may have to wait for its reader, so free unused memory.
     json.shrink_to_fit();
-    Ok(response.content_type(ContentType::json()).body(Pieces::new(json.into(), room)))
+    Ok(response.content_type(ContentType::json()).body(Pieces::new(json.into(), permit)))
 }
 
 /// Returns the HTTP status of each failure. Failures of user code are 500, except for a timeout.

@@ -13,7 +13,7 @@ use crate::error::{ApiError, ErrorCode, shutting_down};
 use crate::request::{Limit, read_body};
 use crate::workers::parse_id;
 
-/// Reads the payload, then waits until the invocation has a place.
+/// Reads the payload, then waits until the invocation has a permit.
 pub(super) async fn begin(
     api: &Api,
     call: &CallContext,

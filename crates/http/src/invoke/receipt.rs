@@ -27,7 +27,7 @@ pub(crate) struct Receipt {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(as = Timings)]
 pub(crate) struct TimingsBody {
-    /// Waiting for a free place.
+    /// Waiting in the queue.
     queue: f64,
     /// From then until the worker script ran in a fresh sandbox.
     sandbox: f64,

@@ -37,7 +37,7 @@ struct CutOff<'a> {
 }
 
 /// Creates the response: the events of an invocation.
-pub(super) fn answer(api: &Api, invocation: Invocation) -> HttpResponse {
+pub(super) fn respond(api: &Api, invocation: Invocation) -> HttpResponse {
     let invocation_id = invocation.id().to_string();
     let mut response = event_stream::respond(api, Reconnect::NotInvited, events(api, invocation));
     let invocation_id = HeaderValue::try_from(invocation_id).expect("a UUID is a header value");
@@ -48,7 +48,7 @@ pub(super) fn answer(api: &Api, invocation: Invocation) -> HttpResponse {
 /// Reads events from the invocation as fast as the client receives them. Dropping the stream cancels the invocation,
 /// and marks its outcome as sent.
 fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<> {
-    let watched = Watched {
+    let watched = WatchedInvocation {
         invocation_id: invocation.id().to_string(),
         invocation,
         sequence: 0,
@@ -67,7 +67,7 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
     })
 }
 
-struct Watched {
+struct WatchedInvocation {
     invocation_id: String,
     invocation: Invocation,
     /// The number of the last event.
@@ -77,7 +77,7 @@ struct Watched {
     cancelled: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-impl Watched {
+impl WatchedInvocation {
     /// Returns the next event, and whether it is the last one.
     async fn next(&mut self) -> (Event, bool) {
         tokio::select! {

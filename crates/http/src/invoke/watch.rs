@@ -59,7 +59,7 @@ pub(crate) async fn handle(
     let (id, function) = path.into_inner();
     let invocation = begin(&api, &call, &request, &id, &function, payload).await?;
     if !prefers_event_stream(request.headers()) {
-        return batch::answer(&api, function, invocation).await;
+        return batch::respond(&api, function, invocation).await;
     }
-    Ok(stream::answer(&api, invocation))
+    Ok(stream::respond(&api, invocation))
 }

@@ -1,6 +1,6 @@
 //! Middleware around the handlers.
 
 mod admit;
-mod hold;
+mod reserve_memory;
 mod track;
 mod wrap;

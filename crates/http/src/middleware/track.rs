@@ -9,13 +9,13 @@ use tracing::Span;
 use tracing::field::Empty;
 use workers_domain::WorkerId;
 use workers_domain::access::RequestId;
-use workers_service::Telling;
-use workers_web::{RequestMetrics, Wording, fit};
+use workers_service::LogDecision;
+use workers_web::{RequestMetrics, TrackHooks, fit};
 
 use crate::Api;
 use crate::error::{self, ApiError};
 
-impl Wording for Api {
+impl TrackHooks for Api {
     fn now(&self) -> DateTime<Utc> {
         self.platform.clock().now()
     }
@@ -28,15 +28,15 @@ impl Wording for Api {
         tracing::info_span!("http.request", request.id = id.as_str(), http.method = method, worker.id = Empty)
     }
 
-    fn answered(&self, response: &ServiceResponse<BoxBody>, span: &Span) {
+    fn record_response(&self, response: &ServiceResponse<BoxBody>, span: &Span) {
         // The route has been matched by now. Text that is not a valid id must not be logged.
         if let Some(Ok(id)) = response.request().match_info().get("id").map(str::parse::<WorkerId>) {
             span.record("worker.id", tracing::field::display(id));
         }
     }
 
-    fn word(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
-        word_error(self, response, id)
+    fn format_error(&self, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+        replace_error_body(self, response, id)
     }
 
     fn finish(&self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -55,7 +55,7 @@ impl Wording for Api {
         response
     }
 
-    fn panicked(&self, id: &RequestId) -> HttpResponse<BoxBody> {
+    fn panic_response(&self, id: &RequestId) -> HttpResponse<BoxBody> {
         let error = ApiError::internal("a handler panicked");
         log_failure(self, &error);
         error.to_response(Some(id.as_str()))
@@ -63,12 +63,12 @@ impl Wording for Api {
 }
 
 /// Replaces the body of an error response with our error body, including the request's id.
-fn word_error(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
+fn replace_error_body(api: &Api, response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceResponse<BoxBody> {
     let ours = response.response().error().and_then(|error| error.as_error::<ApiError>());
     if let Some(error) = ours {
         log_failure(api, error);
-        let worded = error.to_response(Some(id.as_str()));
-        return response.into_response(worded);
+        let formatted = error.to_response(Some(id.as_str()));
+        return response.into_response(formatted);
     }
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -95,9 +95,9 @@ fn log_failure(api: &Api, error: &ApiError) {
     let is_unexpected = status == StatusCode::INTERNAL_SERVER_ERROR;
     let kind = if is_unexpected { cause.unwrap_or(code) } else { code };
     let (failures, what) = match api.platform.failed(kind) {
-        Telling::First => (None, "request failed"),
-        Telling::Count(failures) => (Some(failures), "requests failed; the last of them"),
-        Telling::Nothing => return,
+        LogDecision::First => (None, "request failed"),
+        LogDecision::Count(failures) => (Some(failures), "requests failed; the last of them"),
+        LogDecision::Suppress => return,
     };
     if is_unexpected && failures.is_none() {
         tracing::error!(worker.id = worker_id, error.code = code, error.cause = cause, advice, "{what}: {error}");

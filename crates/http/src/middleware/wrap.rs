@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use workers_web::track;
 
 use super::admit::{admit, receive};
-use super::hold::hold;
+use super::reserve_memory::reserve_memory;
 use crate::Api;
 
 type Answering = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
@@ -25,7 +25,7 @@ impl Api {
         let api = self.clone();
         move |request, next| {
             let api = api.clone();
-            Box::pin(async move { Ok(hold(&api, admit(api.clone(), request, next).await?)) })
+            Box::pin(async move { Ok(reserve_memory(&api, admit(api.clone(), request, next).await?)) })
         }
     }
 

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_told_with_its_place() {
+    fn what_is_not_json_is_reported_with_its_position() {
         for body in ["", "{", "{\"name\": }", "nope", "{\"name\":\"\\ud800\"}"] {
             assert_eq!(code_of(body.as_bytes()), ErrorCode::InvalidJson, "{body}");
         }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_utf_8_is_told_with_its_place() {
+    fn invalid_utf_8_is_reported_with_its_position() {
         let error = parse_json::<Body>(b"{\"name\":\"\xff\"}").unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidJson);
         assert_eq!(error.to_string(), "the body is not UTF-8: byte 9 is invalid");

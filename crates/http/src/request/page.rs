@@ -1,6 +1,6 @@
 //! Pagination parameters: `?limit=&cursor=`, and the `Link` to the next page.
 //!
-//! A cursor is a place in the list, encoded by its repository and then in base64. The only promise to clients is that
+//! The cursor in a URL is the repository's [`PageCursor`] in base64. The only promise to clients is that
 //! the list continues from there.
 
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Query;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use workers_domain::ports::ListPlace;
+use workers_domain::ports::PageCursor;
 
 use crate::error::{ApiError, ErrorCode, invalid_cursor};
 
@@ -18,8 +18,8 @@ use crate::error::{ApiError, ErrorCode, invalid_cursor};
 pub(crate) struct Page {
     /// The requested maximum number of entries, if any.
     pub(crate) limit: Option<NonZeroU32>,
-    /// The place after which the page begins; `None` for the first page.
-    pub(crate) after: Option<ListPlace>,
+    /// Where the page begins; `None` for the first page.
+    pub(crate) after: Option<PageCursor>,
 }
 
 /// Reads the requested page. Ignores other parameters.
@@ -33,7 +33,7 @@ impl Page {
     pub(crate) fn to_link(&self) -> String {
         let limit = self.limit.map(|limit| format!("limit={limit}"));
         let cursor =
-            self.after.as_ref().map(|place| format!("cursor={}", BASE64_URL_SAFE_NO_PAD.encode(place.as_bytes())));
+            self.after.as_ref().map(|after| format!("cursor={}", BASE64_URL_SAFE_NO_PAD.encode(after.as_bytes())));
         let query: Vec<String> = limit.into_iter().chain(cursor).collect();
         format!("<?{}>; rel=\"next\"", query.join("&"))
     }
@@ -43,20 +43,20 @@ fn parse_page(query: &str, maximum: NonZeroU32) -> Result<Page, ApiError> {
     let pairs = Query::<Vec<(String, String)>>::from_query(query).map_err(|error| {
         ApiError::new(ErrorCode::BadRequest, "the query of the URL is malformed").because(error.to_string())
     })?;
-    let limit = only(&pairs, "limit").map_err(|Repeated| invalid_limit(maximum))?;
+    let limit = only(&pairs, "limit").map_err(|DuplicateParameter| invalid_limit(maximum))?;
     let limit = limit.map(|text| parse_limit(text, maximum).ok_or_else(|| invalid_limit(maximum))).transpose()?;
-    let cursor = only(&pairs, "cursor").map_err(|Repeated| invalid_cursor())?;
+    let cursor = only(&pairs, "cursor").map_err(|DuplicateParameter| invalid_cursor())?;
     let after = cursor.map(|text| parse_cursor(text).ok_or_else(invalid_cursor)).transpose()?;
     Ok(Page { limit, after })
 }
 
 /// The error for a parameter that occurs more than once.
-struct Repeated;
+struct DuplicateParameter;
 
-fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, Repeated> {
+fn only<'a>(pairs: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, DuplicateParameter> {
     let mut values = pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
     let value = values.next();
-    if values.next().is_some() { Err(Repeated) } else { Ok(value) }
+    if values.next().is_some() { Err(DuplicateParameter) } else { Ok(value) }
 }
 
 fn parse_limit(text: &str, maximum: NonZeroU32) -> Option<NonZeroU32> {
@@ -65,9 +65,9 @@ fn parse_limit(text: &str, maximum: NonZeroU32) -> Option<NonZeroU32> {
     text.parse().ok().filter(|limit| is_number && *limit <= maximum)
 }
 
-fn parse_cursor(text: &str) -> Option<ListPlace> {
-    let place = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-    (!place.is_empty()).then(|| ListPlace::from_bytes(place))
+fn parse_cursor(text: &str) -> Option<PageCursor> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    (!bytes.is_empty()).then(|| PageCursor::from_bytes(bytes))
 }
 
 fn invalid_limit(maximum: NonZeroU32) -> ApiError {
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn the_link_of_a_page_leads_to_it() {
         for limit in [None, NonZeroU32::new(1), Some(MAXIMUM)] {
-            let page = Page { limit, after: Some(ListPlace::from_bytes(vec![0xff, 0xfe, b'>', b'"', 0])) };
+            let page = Page { limit, after: Some(PageCursor::from_bytes(vec![0xff, 0xfe, b'>', b'"', 0])) };
             let link = page.to_link();
             let query = link.strip_prefix("<?").unwrap().strip_suffix(">; rel=\"next\"").unwrap();
             assert!(query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=&".contains(&byte)), "{query}");

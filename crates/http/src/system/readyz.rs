@@ -54,7 +54,7 @@ impl From<&Trouble> for ProblemBody {
     }
 }
 
-/// Answers whether requests can be served: the database and the sandbox provider do, and nobody has asked to stop.
+/// Answers whether requests can be served: the database and the sandbox provider work, and the server is not stopping.
 #[utoipa::path(
     get, path = "/readyz", tag = "system", operation_id = "readiness", security(()),
     responses(

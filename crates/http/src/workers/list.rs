@@ -40,13 +40,13 @@ pub(crate) async fn handle(
 ) -> Result<HttpResponse, ApiError> {
     let Page { limit, after } = read_page(&request, MAX_WORKERS)?;
     let page = PageRequest { after, limit: limit.unwrap_or(MAX_WORKERS) };
-    let place = api.lists.acquire().await.map_err(ApiError::internal)?;
+    let permit = api.lists.acquire().await.map_err(ApiError::internal)?;
     let listed = api.platform.workers().list_page(&call, &page).await?;
     let (workers, next) = (listed.items, listed.next);
     let now = api.platform.clock().now();
     // Serializing a thousand workers takes milliseconds, in which this thread could serve no other request.
     let json = block(move || to_json(&workers, now)).await.map_err(ApiError::internal)?;
-    drop(place);
+    drop(permit);
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {
         response.insert_header((LINK, Page { limit, after: Some(next) }.to_link()));

@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use workers_transpiler::WorkerScript;
 
-use super::{CompileFailure, Compiler, CompilerPlaces, compile_worker};
+use super::{CompileFailure, CompileLimiter, Compiler, compile_worker};
 
 /// Compiles on blocking threads of this process. It is fast and has no further components. But a source that takes long
-/// holds its place until it is compiled, even if the caller has given up, and a source that crashes the compiler
+/// holds its permit until it is compiled, even if the caller has given up, and a source that crashes the compiler
 /// crashes this process. Use it only for code that is not hostile.
 #[derive(Debug, Default)]
 pub struct InProcessCompiler {
-    places: CompilerPlaces,
+    limiter: CompileLimiter,
 }
 
 impl InProcessCompiler {
@@ -24,12 +24,12 @@ impl InProcessCompiler {
 #[async_trait]
 impl Compiler for InProcessCompiler {
     async fn compile(&self, source: &str) -> Result<WorkerScript, CompileFailure> {
-        let place = self.places.enter().await?;
+        let permit = self.limiter.acquire().await?;
         let source = source.to_owned();
         let span = tracing::Span::current();
         let compiled = tokio::task::spawn_blocking(move || {
             let _entered = span.entered();
-            let _place = place;
+            let _permit = permit;
             compile_worker(&source, false)
         });
         Ok(compiled.await.map_err(|error| CompileFailure::Failed(error.to_string()))??)

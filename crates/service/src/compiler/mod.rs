@@ -1,7 +1,7 @@
 //! The port to the compiler, which turns a bundle's source into a worker script, in this process or in another one.
 
 mod in_process;
-mod places;
+mod limiter;
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use workers_transpiler::{Rejection, SourceFile, TranspileError, TranspileOptions
 
 use crate::Source;
 
-pub use self::{in_process::InProcessCompiler, places::CompilerPlaces};
+pub use self::{in_process::InProcessCompiler, limiter::CompileLimiter};
 
 /// The file name of the user's code in stack traces.
 const SOURCE_NAME: &str = "worker.ts";
@@ -33,7 +33,7 @@ pub trait Compiler: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As for [`compile`](Self::compile), except that it does not fail because all places are taken.
+    /// As for [`compile`](Self::compile), except that it does not fail because all permits are taken.
     async fn check(&self) -> Result<(), CompileFailure> {
         Ok(())
     }
@@ -45,7 +45,7 @@ pub enum CompileFailure {
     /// The code is not a bundle that can run.
     #[error(transparent)]
     Rejected(Rejection),
-    /// All places and all seats in the queue are taken, or the wait was too long.
+    /// All permits are taken and the queue is full, or the wait was too long.
     #[error("every compiler is busy")]
     Busy {
         /// When to try again.

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use workers_domain::{TenantId, WorkerId};
 
-use super::fair_queue::{FairQueue, Limits, Place, Refusal};
+use super::fair_queue::{FairQueue, Limits, Permit, Refusal};
 use crate::{InvokeError, ServiceOptions};
 
 /// Minimum and maximum of the retry time returned to a refused caller. In between it is an estimate of the time until
-/// the caller would get a place.
+/// the caller would get a permit.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_mins(1)];
 
-/// A place of an invocation.
-pub(super) type AdmittedPlace = Place<TenantId, WorkerId>;
+/// The permit of an invocation to run.
+pub(super) type InvocationPermit = Permit<TenantId, WorkerId>;
 
-/// A number of places with a bounded queue in front of them. The queue is fair between tenants, and between the workers
-/// of a tenant.
+/// A number of permits with a bounded queue in front of them. The queue is fair between tenants, and between the
+/// workers of a tenant.
 pub(super) struct Admission {
     queue: Arc<FairQueue<TenantId, WorkerId>>,
     timeout: Duration,
@@ -27,31 +27,31 @@ pub(super) struct Admission {
 pub struct Load {
     /// Number of running invocations.
     pub running: usize,
-    /// Number of invocations that wait for a place.
+    /// Number of invocations that wait for a permit.
     pub queued: usize,
 }
 
 impl Admission {
     pub(super) fn new(options: &ServiceOptions) -> Self {
         let limits = Limits {
-            places: options.max_concurrent_invocations,
-            places_per_key: options.concurrent_per_worker(),
-            seats: options.max_queued_invocations,
+            permits: options.max_concurrent_invocations,
+            permits_per_key: options.concurrent_per_worker(),
+            max_waiting: options.max_queued_invocations,
         };
         Self { queue: Arc::new(FairQueue::new(limits)), timeout: options.queue_timeout }
     }
 
-    /// Waits for a place. `limits` are the maximum that the tenant may have.
+    /// Waits for a permit. `limits` are the maximum that the tenant may have.
     pub(super) async fn enter(
         &self,
         tenant: TenantId,
         worker: WorkerId,
         limits: Limits,
-    ) -> Result<AdmittedPlace, InvokeError> {
+    ) -> Result<InvocationPermit, InvokeError> {
         let entering = self.queue.enter(tenant, worker, limits);
         let entered = tokio::time::timeout(self.timeout, entering).await;
         match entered {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Ok(permit)) => Ok(permit),
             Ok(Err(Refusal::Closed)) => Err(InvokeError::ShuttingDown),
             Ok(Err(Refusal::Full { wait })) => Err(busy(wait)),
             Err(_) => Err(busy(self.queue.wait(tenant, worker))),
@@ -59,7 +59,7 @@ impl Admission {
     }
 
     pub(super) fn load(&self) -> Load {
-        let (running, queued) = self.queue.occupied();
+        let (running, queued) = self.queue.counts();
         Load { running, queued }
     }
 
@@ -80,18 +80,18 @@ mod tests {
 
     use super::*;
 
-    fn admission(places: usize, seats: usize) -> Admission {
+    fn admission(permits: usize, max_waiting: usize) -> Admission {
         Admission::new(&ServiceOptions {
-            max_concurrent_invocations: places,
-            max_queued_invocations: seats,
+            max_concurrent_invocations: permits,
+            max_queued_invocations: max_waiting,
             queue_timeout: Duration::from_secs(10),
             ..ServiceOptions::default()
         })
     }
 
     /// Enters as a caller of a tenant without limits of its own.
-    async fn enter(admission: &Admission, worker: WorkerId) -> Result<AdmittedPlace, InvokeError> {
-        let all = Limits { places: usize::MAX, places_per_key: usize::MAX, seats: usize::MAX };
+    async fn enter(admission: &Admission, worker: WorkerId) -> Result<InvocationPermit, InvokeError> {
+        let all = Limits { permits: usize::MAX, permits_per_key: usize::MAX, max_waiting: usize::MAX };
         admission.enter(TenantId::DEFAULT, worker, all).await
     }
 
@@ -100,31 +100,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_finds_neither_place_nor_seat_is_turned_away() {
+    async fn a_caller_that_finds_no_permit_and_a_full_queue_is_refused() {
         let admission = admission(1, 0);
-        let _place = enter(&admission, worker()).await.unwrap();
+        let _permit = enter(&admission, worker()).await.unwrap();
         assert!(matches!(enter(&admission, worker()).await, Err(InvokeError::Busy { .. })));
         assert_eq!(admission.load(), Load { running: 1, queued: 0 });
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_too_long_is_turned_away_and_leaves_the_queue() {
+    async fn a_caller_that_waits_too_long_is_refused_and_leaves_the_queue() {
         let admission = admission(1, 1);
-        let _place = enter(&admission, worker()).await.unwrap();
+        let _permit = enter(&admission, worker()).await.unwrap();
         assert!(matches!(enter(&admission, worker()).await, Err(InvokeError::Busy { .. })));
         assert_eq!(admission.load(), Load { running: 1, queued: 0 });
     }
 
     #[tokio::test]
-    async fn closing_turns_those_who_wait_away() {
+    async fn closing_refuses_the_callers_that_wait() {
         let admission = admission(1, 1);
-        let _place = enter(&admission, worker()).await.unwrap();
+        let _permit = enter(&admission, worker()).await.unwrap();
         let (waiting, ()) = tokio::join!(enter(&admission, worker()), async { admission.close() });
         assert!(matches!(waiting, Err(InvokeError::ShuttingDown)));
     }
 
     /// Returns the retry time of a refused caller.
-    fn retry_after(refused: Result<AdmittedPlace, InvokeError>) -> Duration {
+    fn retry_after(refused: Result<InvocationPermit, InvokeError>) -> Duration {
         match refused {
             Err(InvokeError::Busy { retry_after }) => retry_after,
             other => panic!("{:?}", other.err()),
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turned_away_caller_is_told_about_how_long_it_takes() {
+    async fn a_refused_caller_gets_an_estimate_of_the_wait() {
         let admission = admission(1, 3);
         let (crowd, other) = (worker(), worker());
-        let mut place = enter(&admission, crowd).await.unwrap();
+        let mut permit = enter(&admission, crowd).await.unwrap();
         for _ in 0..20 {
             tokio::time::advance(Duration::from_secs(4)).await;
-            drop(place);
-            place = enter(&admission, crowd).await.unwrap();
+            drop(permit);
+            permit = enter(&admission, crowd).await.unwrap();
         }
         let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(enter(&admission, crowd))).collect();
         assert!(waiting.iter_mut().all(|caller| caller.now_or_never().is_none()));
@@ -148,19 +148,19 @@ mod tests {
         assert!((&mut newcomer).now_or_never().is_none());
         let displaced = waiting.pop().unwrap().now_or_never().unwrap();
         assert_eq!(retry_after(displaced), Duration::from_secs(16), "two of its own and the newcomer are ahead");
-        drop((waiting, place));
+        drop((waiting, permit));
         assert!(newcomer.await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_turned_away_caller_is_told_is_a_second_at_least_and_a_minute_at_most() {
+    async fn the_estimate_for_a_refused_caller_is_a_second_at_least_and_a_minute_at_most() {
         let admission = admission(1, 1);
         let (worker, other) = (worker(), worker());
-        let _place = enter(&admission, worker).await.unwrap();
+        let _permit = enter(&admission, worker).await.unwrap();
         let mut waiting = Box::pin(enter(&admission, worker));
         assert!((&mut waiting).now_or_never().is_none());
         assert_eq!(retry_after(enter(&admission, other).await), Duration::from_secs(1));
-        assert_eq!(retry_after(waiting.await), Duration::from_secs(10), "no place became free for so long");
+        assert_eq!(retry_after(waiting.await), Duration::from_secs(10), "no permit was released for so long");
         tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(retry_after(enter(&admission, other).await), Duration::from_mins(1));
     }

@@ -1,4 +1,4 @@
-//! Starts an invocation: checks the call, waits for a place, and hands over to a runner.
+//! Starts an invocation: checks the call, waits for a permit, and hands over to a runner.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,12 +21,12 @@ const EVENT_BACKLOG: usize = 64;
 const NO_PAYLOAD: &str = "{}";
 
 impl InvocationService {
-    /// Starts an invocation. Waits for a free place; everything after that is reported as events. A payload that is not
-    /// JSON counts as `{}`.
+    /// Starts an invocation. Waits for a free permit; everything after that is reported as events. A payload that is
+    /// not JSON counts as `{}`.
     ///
     /// # Errors
     ///
-    /// If the caller may not invoke, the worker or function does not exist or is not ready, there is no place, or the
+    /// If the caller may not invoke, the worker or function does not exist or is not ready, there is no permit, or the
     /// payload is too long; see [`InvokeError`].
     #[tracing::instrument(
         name = "invocations.invoke",
@@ -53,23 +53,23 @@ impl InvocationService {
         let (payload, warning) = json_or_empty(payload);
         let payload = Some(payload);
         let arrived = Instant::now();
-        let place = self.inner.admission.enter(context.tenant(), id, limits_of_queue(&limits)).await?;
+        let permit = self.inner.admission.enter(context.tenant(), id, limits_of_queue(&limits)).await?;
         let now = shared.clock.now();
-        self.inner.last_invoked.mark(&worker, now);
+        self.inner.last_invocations.record(&worker, now);
         let (sender, events) = mpsc::channel(EVENT_BACKLOG);
-        let (granted, room) = oneshot::channel();
+        let (unread_sender, unread_permit) = oneshot::channel();
         let id = InvocationId::generate(now);
         tracing::Span::current().record("invocation.id", tracing::field::display(id));
         let call =
             Call { id, worker, function: function.to_owned(), payload, warning, limits, queue: arrived.elapsed() };
-        let runner = Runner::new(Arc::clone(&self.inner), call, sender, granted, place);
+        let runner = Runner::new(Arc::clone(&self.inner), call, sender, unread_sender, permit);
         self.inner.running.spawn_on(runner.run().in_current_span(), &shared.runtime);
-        Ok(Invocation { id, events, room })
+        Ok(Invocation { id, events, unread_permit })
     }
 }
 
 const fn limits_of_queue(limits: &EffectiveLimits) -> Limits {
-    Limits { places: limits.concurrent, places_per_key: limits.concurrent_per_worker, seats: limits.queued }
+    Limits { permits: limits.concurrent, permits_per_key: limits.concurrent_per_worker, max_waiting: limits.queued }
 }
 
 fn check(worker: &Worker, function: &str) -> Result<(), InvokeError> {

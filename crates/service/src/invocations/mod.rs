@@ -4,7 +4,7 @@ mod admission;
 mod claims;
 mod fair_queue;
 mod invoke;
-mod last_invoked;
+mod last_invocations;
 mod lines;
 mod outcome;
 mod runner;
@@ -23,8 +23,8 @@ use workers_domain::{InvocationEvent, InvocationId};
 
 use self::admission::Admission;
 pub use self::admission::Load;
-pub(crate) use self::last_invoked::LastInvoked;
-use crate::UnreadRoom;
+pub(crate) use self::last_invocations::LastInvocationWriter;
+use crate::UnreadPermit;
 use crate::shared::Shared;
 
 /// Use cases about invocations. Cheap to clone.
@@ -36,7 +36,7 @@ pub struct InvocationService {
 struct Inner {
     shared: Arc<Shared>,
     admission: Admission,
-    last_invoked: LastInvoked,
+    last_invocations: LastInvocationWriter,
     /// Every invocation that has started and whose sandbox may still exist.
     running: TaskTracker,
     /// Ends all invocations at once.
@@ -52,14 +52,14 @@ struct Inner {
 pub struct Invocation {
     id: InvocationId,
     events: mpsc::Receiver<InvocationEvent>,
-    room: oneshot::Receiver<UnreadRoom>,
+    unread_permit: oneshot::Receiver<UnreadPermit>,
 }
 
 impl InvocationService {
-    pub(crate) fn new(shared: Arc<Shared>, last_invoked: LastInvoked) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, last_invocations: LastInvocationWriter) -> Self {
         let admission = Admission::new(&shared.options);
         let inner =
-            Inner { shared, admission, last_invoked, running: TaskTracker::new(), abort: CancellationToken::new() };
+            Inner { shared, admission, last_invocations, running: TaskTracker::new(), abort: CancellationToken::new() };
         Self { inner: Arc::new(inner) }
     }
 
@@ -86,7 +86,7 @@ impl InvocationService {
             self.inner.abort.cancel();
             self.inner.running.wait().await;
         }
-        self.inner.last_invoked.flush().await;
+        self.inner.last_invocations.flush().await;
         in_time
     }
 }
@@ -103,11 +103,12 @@ impl Invocation {
         self.events.recv().await
     }
 
-    /// Returns the room that the outcome and the log take. Call it after the last event, to pass both on as one
-    /// response. `None` means that there was no room for them; then only the failure that says so may be passed on.
+    /// Returns the permit for the memory that the outcome and the log take. Call it after the last event, to pass both
+    /// on as one response. `None` means that the budget had too little left for them; then only the failure that
+    /// reports this may be passed on.
     #[must_use]
-    pub fn into_room(mut self) -> Option<UnreadRoom> {
-        self.room.try_recv().ok()
+    pub fn into_unread_permit(mut self) -> Option<UnreadPermit> {
+        self.unread_permit.try_recv().ok()
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn blames_the_function(reported: Option<&Reported>, exit: &CommandExi
         return matches!(reported, Reported::Outcome(frame) if frame.meta.code == OutcomeCode::LoadFailed);
     }
     let is_heap = exit.status == ExitStatus::Signal(SIGABRT) && observed.heap_full;
-    !is_heap && !matches!(exit.killed, Some(KillReason::OutOfMemory | KillReason::Asked))
+    !is_heap && !matches!(exit.killed, Some(KillReason::OutOfMemory | KillReason::Requested))
 }
 
 /// Returns whether a command ended before any of the function's code ran, and not because of the code itself.
@@ -65,7 +65,7 @@ pub(super) fn never_began(exit: &CommandExit, observed: &Observed, wall_clock: D
         (Some(KillReason::Timeout), _) => exit.usage.cpu.is_some_and(|cpu| cpu < wall_clock / 2),
         // Node.js exits with a code if it cannot load the user's code. The signal ends a process that has closed all
         // its descriptors, including the one over which the harness reports its start.
-        (Some(KillReason::OutOfMemory | KillReason::Asked), _)
+        (Some(KillReason::OutOfMemory | KillReason::Requested), _)
         | (None, ExitStatus::Code(_) | ExitStatus::Signal(SIGNAL_UNWRITTEN)) => false,
         (None, ExitStatus::Signal(_)) => !observed.heap_full,
     };
@@ -167,7 +167,7 @@ fn from_exit(exit: &CommandExit, observed: &Observed, limits: &EffectiveLimits) 
         (Some(KillReason::Timeout), _) => timed_out(limits.sandbox.wall_clock),
         (Some(KillReason::OutOfMemory), _) => out_of_memory(limits),
         (_, ExitStatus::Signal(SIGABRT)) if observed.heap_full => out_of_memory(limits),
-        (Some(KillReason::Asked), _) => Failure::new(FailureCode::SandboxFailed, "The invocation was stopped."),
+        (Some(KillReason::Requested), _) => Failure::new(FailureCode::SandboxFailed, "The invocation was stopped."),
         (None, ExitStatus::Signal(SIGNAL_UNWRITTEN)) => Failure::new(
             FailureCode::Crashed,
             "The outcome could not be written: the function closed its standard output.",
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_code_is_told_of_a_process_that_exited_and_of_no_other() {
+    fn an_exit_code_is_reported_of_a_process_that_exited_and_of_no_other() {
         for (code, expected) in [("process_exit", Some(7)), ("thrown", None), ("result_too_large", None)] {
             let mut frame = frame(code, "{\"message\":\"m\"}");
             frame.meta.exit_code = Some(7);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exit_without_a_record_is_told_by_its_code() {
+    fn an_exit_without_a_record_is_reported_by_its_code() {
         assert_eq!(code_of(&exit(None, ExitStatus::Code(13)), &STARTED), FailureCode::NeverSettled);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(0)), &STARTED), FailureCode::ProcessExit);
         assert_eq!(code_of(&exit(None, ExitStatus::Code(1)), &Observed::default()), FailureCode::LoadFailed);

@@ -18,14 +18,14 @@ use workers_domain::{
 use workers_protocol::{self as protocol, Decoder, MAX_INLINE_PAYLOAD, OutputStream, Payload, Piece};
 
 use super::Inner;
-use super::admission::AdmittedPlace;
+use super::admission::InvocationPermit;
 use super::claims::{ClaimedMoment, ClaimedTime};
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed, Reported};
 use crate::shared::Shared;
 use crate::snapshot::{SCRIPT_FILE, stop};
 use crate::workers::RebuildError;
-use crate::{EffectiveLimits, Telling, UnreadRoom};
+use crate::{EffectiveLimits, LogDecision, UnreadPermit};
 
 /// The file in the sandbox that contains a long payload.
 const PAYLOAD_FILE: &str = "payload.json";
@@ -45,7 +45,7 @@ const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_milli
 /// stacks and Node.js itself.
 const HEAP_SHARE: (u64, u64) = (3, 4);
 
-/// The error message for a result that finds no room.
+/// The error message for a result that the memory budget of unread results has no room for.
 const UNREAD: &str = "The function has run, but its result had to be thrown away: too many results wait for clients that do not read \
                       them. This is not the function's doing; try again later.";
 
@@ -60,7 +60,7 @@ pub(super) struct Call {
     pub(super) warning: Option<ValueWarning>,
     /// The limits that apply to this invocation.
     pub(super) limits: EffectiveLimits,
-    /// How long it waited for its place.
+    /// How long it waited for its permit.
     pub(super) queue: Duration,
 }
 
@@ -68,10 +68,10 @@ pub(super) struct Call {
 pub(super) struct Runner {
     inner: Arc<Inner>,
     call: Call,
-    outlet: Outlet,
-    /// Where to send the room that the outcome takes until it is read.
-    room: oneshot::Sender<UnreadRoom>,
-    place: AdmittedPlace,
+    events: EventForwarder,
+    /// Where to send the permit for the memory that the outcome takes until it is read.
+    unread_sender: oneshot::Sender<UnreadPermit>,
+    permit: InvocationPermit,
     sandbox: Option<Box<dyn Sandbox>>,
     began: Instant,
     began_at: DateTime<Utc>,
@@ -79,7 +79,7 @@ pub(super) struct Runner {
 }
 
 /// Forwards events to the reader as soon as it accepts them, but only once the user's code is about to run.
-struct Outlet {
+struct EventForwarder {
     sender: mpsc::Sender<InvocationEvent>,
     waiting: VecDeque<InvocationEvent>,
     /// Number of events so far.
@@ -95,7 +95,7 @@ struct Outlet {
 struct Cancelled;
 
 /// The reason why an invocation could not be run. The function is not the cause.
-struct Broken {
+struct RunError {
     code: FailureCode,
     error: Box<dyn std::error::Error + Send + Sync>,
     /// Whether any of the user's code may have run. If not, the invocation can be tried again.
@@ -113,29 +113,30 @@ impl Runner {
         inner: Arc<Inner>,
         call: Call,
         sender: mpsc::Sender<InvocationEvent>,
-        room: oneshot::Sender<UnreadRoom>,
-        place: AdmittedPlace,
+        unread_sender: oneshot::Sender<UnreadPermit>,
+        permit: InvocationPermit,
     ) -> Self {
         let timings = Timings { queue: call.queue, ..Timings::default() };
-        let outlet = Outlet { sender, waiting: VecDeque::new(), sequence: 0, log_bytes: 0, held: Some(Vec::new()) };
+        let events =
+            EventForwarder { sender, waiting: VecDeque::new(), sequence: 0, log_bytes: 0, held: Some(Vec::new()) };
         let began_at = inner.shared.clock.now();
-        Self { inner, call, outlet, room, place, sandbox: None, began: Instant::now(), began_at, timings }
+        Self { inner, call, events, unread_sender, permit, sandbox: None, began: Instant::now(), began_at, timings }
     }
 
     /// Runs the invocation to its end, whatever happens.
     pub(super) async fn run(mut self) {
-        let caller = self.outlet.sender.clone();
+        let caller = self.events.sender.clone();
         let abort = self.inner.abort.clone();
         let ended = tokio::select! {
-            ended = self.execute_and_find_room() => Ok(ended),
+            ended = self.execute_and_reserve_memory() => Ok(ended),
             () = caller.closed() => Err(Cancelled),
             () = abort.cancelled() => {
-                Ok((failed(FailureCode::SandboxFailed, "The server is shutting down."), Some(UnreadRoom::default())))
+                Ok((failed(FailureCode::SandboxFailed, "The server is shutting down."), Some(UnreadPermit::default())))
             }
         };
-        let Self { inner, call, mut outlet, room, place, sandbox, timings, .. } = self;
-        outlet.release();
-        let Ok((Ended { outcome, usage }, granted)) = ended else {
+        let Self { inner, call, mut events, unread_sender, permit, sandbox, timings, .. } = self;
+        events.release();
+        let Ok((Ended { outcome, usage }, unread_permit)) = ended else {
             // Dropping the sandbox stops it in the background.
             inner.shared.observer.cancelled();
             return;
@@ -143,32 +144,34 @@ impl Runner {
         let outcome = outcome::warned(outcome, call.warning);
         let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
         inner.shared.observer.finished(&report);
-        match granted {
+        match unread_permit {
             // A reader that has disconnected is detected elsewhere.
-            Some(granted) => drop(room.send(granted)),
-            None => outlet.waiting.clear(),
+            Some(unread_permit) => drop(unread_sender.send(unread_permit)),
+            None => events.waiting.clear(),
         }
-        outlet.push(InvocationEventKind::Finished(Box::new(report)));
-        // The caller does not have to wait until the sandbox is removed, but the next invocation in this place does.
+        events.push(InvocationEventKind::Finished(Box::new(report)));
+        // The caller does not have to wait until the sandbox is removed, but the next invocation that gets this permit
+        // does.
         let cleared = async {
             if let Some(sandbox) = &sandbox {
                 stop(&**sandbox, &inner.shared.health).await;
             }
-            drop(place);
+            drop(permit);
         };
-        tokio::join!(cleared, outlet.drain());
+        tokio::join!(cleared, events.drain());
     }
 
-    /// Runs the invocation, and takes the room that its outcome and its log need until they are read. The invocation
-    /// keeps its place while it waits for room, so that no further outcomes queue up. Without room, the result is
-    /// discarded.
-    async fn execute_and_find_room(&mut self) -> (Ended, Option<UnreadRoom>) {
+    /// Runs the invocation, and takes a permit for the memory that its outcome and its log need until they are read.
+    /// The invocation keeps its own permit while it waits for that, so that no further outcomes queue up. Without the
+    /// memory, the result is discarded.
+    async fn execute_and_reserve_memory(&mut self) -> (Ended, Option<UnreadPermit>) {
         let ended = self.execute().await;
-        let bytes = outcome::bytes_of(&ended.outcome) + self.outlet.log_bytes;
+        let bytes = outcome::bytes_of(&ended.outcome) + self.events.log_bytes;
         let shared = &self.inner.shared;
-        let room = shared.unread.take(Some(self.call.worker.id), bytes, shared.options.queue_timeout).await;
-        if room.is_some() {
-            return (ended, room);
+        let unread_permit =
+            shared.unread_budget.acquire(Some(self.call.worker.id), bytes, shared.options.queue_timeout).await;
+        if unread_permit.is_some() {
+            return (ended, unread_permit);
         }
         (Ended { outcome: failed(FailureCode::Busy, UNREAD).outcome, ..ended }, None)
     }
@@ -176,25 +179,25 @@ impl Runner {
     async fn execute(&mut self) -> Ended {
         let mut pauses = RETRIES.into_iter();
         loop {
-            let Broken { code, error, begun } = match self.try_execute().await {
+            let RunError { code, error, begun } = match self.try_execute().await {
                 Ok(ended) => return ended,
-                Err(broken) => broken,
+                Err(error) => error,
             };
             let is_gone = matches!(code, FailureCode::WorkerNotFound | FailureCode::WorkerExpired);
             if is_gone {
-                self.outlet.release();
+                self.events.release();
                 return failed(code, message_of(code));
             }
             // A payload that was moved into a sandbox is not available for a retry.
             let again = pauses.next().filter(|_| !begun && self.call.payload.is_some());
             let Some(pause) = again else {
-                self.outlet.release();
-                self.tell(code, &*error);
+                self.events.release();
+                self.log_failure(code, &*error);
                 return failed(code, message_of(code));
             };
             tracing::debug!(invocation.id = %self.call.id, error = &*error as &dyn std::error::Error, "trying again");
             // The output came from a process that ran none of the user's code.
-            self.outlet.held.as_mut().map(Vec::clear);
+            self.events.held.as_mut().map(Vec::clear);
             // Dropping the sandbox stops it in the background.
             self.sandbox = None;
             tokio::time::sleep(pause).await;
@@ -202,13 +205,13 @@ impl Runner {
     }
 
     /// Logs why the invocation cannot be run: the first failure of a series in full, later ones as a count.
-    fn tell(&self, code: FailureCode, error: &(dyn std::error::Error + 'static)) {
+    fn log_failure(&self, code: FailureCode, error: &(dyn std::error::Error + 'static)) {
         let (failures, what) = match self.inner.shared.failed(code.as_str()) {
-            Telling::First => (None, "failed to run an invocation in a sandbox"),
-            Telling::Count(failures) => {
+            LogDecision::First => (None, "failed to run an invocation in a sandbox"),
+            LogDecision::Count(failures) => {
                 (Some(failures), "failed to run invocations in sandboxes; this is the last of them")
             }
-            Telling::Nothing => return,
+            LogDecision::Suppress => return,
         };
         tracing::error!(
             failures,
@@ -221,7 +224,7 @@ impl Runner {
         );
     }
 
-    async fn try_execute(&mut self) -> Result<Ended, Broken> {
+    async fn try_execute(&mut self) -> Result<Ended, RunError> {
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
         tracing::Span::current().record("sandbox.id", tracing::field::display(sandbox.id()));
@@ -230,9 +233,9 @@ impl Runner {
         ended
     }
 
-    async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, Broken> {
+    async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, RunError> {
         let missing = || SandboxError::new(SandboxErrorKind::SnapshotNotFound, "the worker has no snapshot");
-        let snapshot = self.call.worker.snapshot_id().ok_or_else(missing).map_err(Broken::before)?;
+        let snapshot = self.call.worker.snapshot_id().ok_or_else(missing).map_err(RunError::before)?;
         let spec = |id| SandboxSpec {
             source: SandboxSource::Snapshot(id),
             limits: self.call.limits.sandbox,
@@ -241,28 +244,28 @@ impl Runner {
         match shared.sandboxes.create(spec(snapshot.clone())).await {
             Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
                 let id = shared.rebuild(self.call.worker.id).await?;
-                shared.sandboxes.create(spec(id)).await.map_err(Broken::before)
+                shared.sandboxes.create(spec(id)).await.map_err(RunError::before)
             }
-            made => made.map_err(Broken::before),
+            made => made.map_err(RunError::before),
         }
     }
 
-    async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, Broken> {
+    async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, RunError> {
         let token = Uuid::new_v4().simple().to_string();
         let started = tokio::time::Instant::now();
-        let mut command = self.start(sandbox, &token).await.map_err(Broken::before)?;
-        let mut reader = Reader::new(&self.call.limits, &token, self.began_at);
+        let mut command = self.start(sandbox, &token).await.map_err(RunError::before)?;
+        let mut reader = OutputReader::new(&self.call.limits, &token, self.began_at);
         let exit = self.follow(&mut *command, &mut reader, shared).await;
         let begun = reader.observed.started;
-        let exit = exit.map_err(|error| Broken { begun, ..Broken::before(error) })?;
+        let exit = exit.map_err(|error| RunError { begun, ..RunError::before(error) })?;
         let measured = started.elapsed();
-        reader.finish(shared, &mut self.outlet);
+        reader.finish(shared, &mut self.events);
         if outcome::blames_the_function(reader.outcome.as_ref(), &exit, &reader.observed)
             && let Some(fault) = find_fault(sandbox, &exit, &reader.observed, self.call.limits.sandbox.wall_clock).await
         {
-            return Err(Broken { begun, ..Broken::before(fault) });
+            return Err(RunError { begun, ..RunError::before(fault) });
         }
-        self.outlet.release();
+        self.events.release();
         if reader.observed.started {
             self.timings.sandbox = reader.sandbox_time(self.began);
         }
@@ -282,17 +285,17 @@ impl Runner {
 
     /// Ends a command that has reported its outcome. That is the last message of a worker script; waiting for its
     /// process to exit could take milliseconds more.
-    async fn abandon(
+    async fn kill_and_drain(
         &mut self,
         command: &mut dyn Command,
-        reader: &mut Reader,
+        reader: &mut OutputReader,
         shared: &Shared,
     ) -> Result<CommandExit, SandboxError> {
-        let remains = command.abandon().await?;
-        for (stream, bytes) in remains.output {
-            reader.take(stream, &bytes, shared, &mut self.outlet);
+        let drained = command.kill_and_drain().await?;
+        for (stream, bytes) in drained.output {
+            reader.take(stream, &bytes, shared, &mut self.events);
         }
-        Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: remains.usage })
+        Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: drained.usage })
     }
 
     async fn start(&mut self, sandbox: &dyn Sandbox, token: &str) -> Result<Box<dyn Command>, SandboxError> {
@@ -327,23 +330,23 @@ impl Runner {
     async fn follow(
         &mut self,
         command: &mut dyn Command,
-        reader: &mut Reader,
+        reader: &mut OutputReader,
         shared: &Shared,
     ) -> Result<CommandExit, SandboxError> {
         let deadline = tokio::time::sleep(self.call.limits.sandbox.wall_clock);
         tokio::pin!(deadline);
         let mut overdue = false;
         loop {
-            let room = overdue || self.outlet.waiting.len() < HIGH_WATER;
+            let may_read = overdue || self.events.waiting.len() < HIGH_WATER;
             tokio::select! {
                 // Forward everything that was printed before reading more.
                 biased;
-                () = self.outlet.hand_on(), if !self.outlet.waiting.is_empty() => {}
-                event = command.next_event(), if room => match event? {
+                () = self.events.forward_one(), if !self.events.waiting.is_empty() => {}
+                event = command.next_event(), if may_read => match event? {
                     Some(CommandEvent::Output { stream, bytes }) => {
-                        reader.take(stream, &bytes, shared, &mut self.outlet);
+                        reader.take(stream, &bytes, shared, &mut self.events);
                         if reader.outcome.is_some() {
-                            return self.abandon(command, reader, shared).await;
+                            return self.kill_and_drain(command, reader, shared).await;
                         }
                     }
                     Some(CommandEvent::Exited(exit)) => return Ok(exit),
@@ -364,7 +367,7 @@ impl Runner {
 }
 
 /// Interprets a command's output.
-struct Reader {
+struct OutputReader {
     /// When the invocation began.
     began_at: DateTime<Utc>,
     decoder: Decoder,
@@ -374,7 +377,7 @@ struct Reader {
     outcome: Option<Reported>,
 }
 
-impl Reader {
+impl OutputReader {
     fn new(limits: &EffectiveLimits, token: &str, began_at: DateTime<Utc>) -> Self {
         Self {
             began_at,
@@ -386,31 +389,31 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, stream: LogStream, bytes: &[u8], shared: &Shared, outlet: &mut Outlet) {
+    fn take(&mut self, stream: LogStream, bytes: &[u8], shared: &Shared, events: &mut EventForwarder) {
         let Self { began_at, decoder, lines, observed, started, outcome } = self;
         match stream {
             LogStream::Stderr => {
                 observed.see_stderr(bytes);
                 lines.push(Source::RawStderr, bytes, shared.clock.now(), |entry| {
-                    outlet.push(InvocationEventKind::Log(entry));
+                    events.push(InvocationEventKind::Log(entry));
                 });
             }
             LogStream::Stdout => decoder.push(bytes, |piece| match piece {
                 Piece::Started => {
                     observed.started = true;
-                    outlet.release();
+                    events.release();
                     started.get_or_insert_with(Instant::now);
                 }
                 Piece::Raw(bytes) => lines.push(Source::Stdout, &bytes, shared.clock.now(), |entry| {
-                    outlet.push(InvocationEventKind::Log(entry));
+                    events.push(InvocationEventKind::Log(entry));
                 }),
                 Piece::Chunk { stream, at_millis, text } => {
                     // The harness has written this frame, so user code may be running.
                     observed.started = true;
-                    outlet.release();
+                    events.release();
                     let at = ClaimedMoment(at_millis).within(*began_at, shared.clock.now());
                     lines.push(source_of(stream), text.as_bytes(), at, |entry| {
-                        outlet.push(InvocationEventKind::Log(entry));
+                        events.push(InvocationEventKind::Log(entry));
                     });
                 }
                 // Only the first outcome counts: the harness never writes a second one.
@@ -424,15 +427,15 @@ impl Reader {
         }
     }
 
-    fn finish(&mut self, shared: &Shared, outlet: &mut Outlet) {
+    fn finish(&mut self, shared: &Shared, events: &mut EventForwarder) {
         let Self { decoder, lines, .. } = self;
         let now = shared.clock.now();
         decoder.finish(|piece| {
             if let Piece::Raw(bytes) = piece {
-                lines.push(Source::Stdout, &bytes, now, |entry| outlet.push(InvocationEventKind::Log(entry)));
+                lines.push(Source::Stdout, &bytes, now, |entry| events.push(InvocationEventKind::Log(entry)));
             }
         });
-        let dropped = lines.finish(now, |entry| outlet.push(InvocationEventKind::Log(entry)));
+        let dropped = lines.finish(now, |entry| events.push(InvocationEventKind::Log(entry)));
         if dropped.bytes > 0 || dropped.lines > 0 {
             shared.observer.log_dropped(dropped.lines, dropped.bytes);
         }
@@ -443,7 +446,7 @@ impl Reader {
     }
 }
 
-impl Outlet {
+impl EventForwarder {
     /// Forwards the held events, and all that follow.
     fn release(&mut self) {
         for event in self.held.take().into_iter().flatten() {
@@ -473,24 +476,24 @@ impl Outlet {
     }
 
     /// Forwards the oldest waiting event. Cancel-safe: the event stays in the queue until there is room for it.
-    async fn hand_on(&mut self) {
-        let Ok(room) = self.sender.reserve().await else {
+    async fn forward_one(&mut self) {
+        let Ok(slot) = self.sender.reserve().await else {
             self.waiting.clear();
             return;
         };
         if let Some(event) = self.waiting.pop_front() {
-            room.send(event);
+            slot.send(event);
         }
     }
 
     async fn drain(mut self) {
         while !self.waiting.is_empty() {
-            self.hand_on().await;
+            self.forward_one().await;
         }
     }
 }
 
-impl Broken {
+impl RunError {
     /// Creates a failure that happened before any of the user's code ran.
     fn before(error: SandboxError) -> Self {
         let code = match error.kind {
@@ -503,7 +506,7 @@ impl Broken {
     }
 }
 
-impl From<RebuildError> for Broken {
+impl From<RebuildError> for RunError {
     fn from(error: RebuildError) -> Self {
         match error {
             RebuildError::Sandbox(error) => Self::before(error),

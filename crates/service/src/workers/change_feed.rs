@@ -50,14 +50,14 @@ impl ChangeFeed {
 
     /// Sends a change to the listeners of this tenant, unless it was sent before. Never waits.
     pub(crate) fn publish(&self, tenant: TenantId, change: WorkerChange) {
-        if self.is_news(&change) {
+        if self.is_new(&change) {
             self.0.bus.publish(tenant, change);
         }
     }
 
     /// Sends a reset to all listeners: their data may be out of date.
     pub(super) fn reset(&self) {
-        if self.is_news(&WorkerChange::Reset) {
+        if self.is_new(&WorkerChange::Reset) {
             self.0.bus.reset();
         }
     }
@@ -73,9 +73,9 @@ impl ChangeFeed {
         self.0.bus.has_listeners(tenant)
     }
 
-    fn is_news(&self, change: &WorkerChange) -> bool {
+    fn is_new(&self, change: &WorkerChange) -> bool {
         let Some(published) = self.0.published.get() else { return true };
-        published.lock().unwrap_or_else(PoisonError::into_inner).is_news(change)
+        published.lock().unwrap_or_else(PoisonError::into_inner).is_new(change)
     }
 
     pub(super) fn listen(&self, scope: TenantScope) -> WorkerChanges {

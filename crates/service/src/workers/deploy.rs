@@ -11,7 +11,7 @@ use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Sna
 use workers_domain::{ResourceLimits, TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
 use super::WorkerService;
-use super::settle::{End, leaves_nothing, may_be_done};
+use super::settle::{DeployEnd, leaves_nothing, may_be_done};
 use crate::bundle::Bundle;
 use crate::shared::Shared;
 use crate::snapshot::make_snapshot;
@@ -52,7 +52,7 @@ impl WorkerService {
         let stored = source.encode();
         let bundle = self.shared.bundler.compile(&stored).await?;
         let (shared, tenant) = (Arc::clone(&self.shared), context.tenant());
-        let new = New { tenant, name, source: stored, bundle };
+        let new = NewWorker { tenant, name, source: stored, bundle };
         let storing = async move { store(&shared, new, limits).await };
         let stored = self.shared.runtime.spawn(storing.in_current_span()).await;
         stored.unwrap_or_else(|error| Err(DeployError::BrokeOff(error.to_string())))
@@ -60,7 +60,7 @@ impl WorkerService {
 }
 
 /// The worker to store.
-struct New {
+struct NewWorker {
     tenant: TenantId,
     name: WorkerName,
     source: String,
@@ -69,8 +69,8 @@ struct New {
 
 /// Stores the worker while its snapshot is being made, because the two are independent. The result is decided within
 /// [`END_TIMEOUT`].
-async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Worker, DeployError> {
-    let New { tenant, name, source, bundle } = new;
+async fn store(shared: &Shared, new: NewWorker, limits: EffectiveLimits) -> Result<Worker, DeployError> {
+    let NewWorker { tenant, name, source, bundle } = new;
     let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), tenant, name, bundle.functions, now);
@@ -82,12 +82,12 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
         (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, &limits, expires_at, deadline).await,
         (Ok(()), Err(source)) => {
             let end = if leaves_nothing(source.kind) {
-                End::Nothing(worker.id)
+                DeployEnd::Nothing(worker.id)
             } else {
                 // The message that the owner sees contains no internals. The cause is logged where the error is turned
                 // into a response. Failing a worker in state creating always succeeds.
                 let _ = worker.fail("The sandbox provider could not make a snapshot of the code.");
-                End::State(worker.clone())
+                DeployEnd::State(worker.clone())
             };
             end_failed(shared, end).await;
             Err(DeployError::Sandbox { worker_id: worker.id, source })
@@ -99,7 +99,7 @@ async fn store(shared: &Shared, new: New, limits: EffectiveLimits) -> Result<Wor
                 shared.forget_snapshot(&worker).await;
             }
             if may_be_done(&error) {
-                shared.settler.settle(End::Nothing(worker.id));
+                shared.settler.settle(DeployEnd::Nothing(worker.id));
             }
             Err(error.into())
         }
@@ -121,14 +121,14 @@ pub(super) async fn make_snapshot_in_time(
 }
 
 /// Stores how a deploy failed. If that is not possible now, it is stored later.
-async fn end_failed(shared: &Shared, mut end: End) {
+async fn end_failed(shared: &Shared, mut end: DeployEnd) {
     let stored = match &mut end {
-        End::State(worker) => shared.store.workers().update_state(worker).await.map(|update| {
+        DeployEnd::State(worker) => shared.store.workers().update_state(worker).await.map(|update| {
             if update == Update::Updated {
                 shared.changes.publish_state(worker);
             }
         }),
-        End::Nothing(id) => shared.store.workers().delete(&shared.access.system_scope(), *id).await.map(drop),
+        DeployEnd::Nothing(id) => shared.store.workers().delete(&shared.access.system_scope(), *id).await.map(drop),
     };
     if stored.is_err() {
         shared.settler.settle(end);
@@ -161,7 +161,7 @@ async fn become_ready(
         Err(error) => {
             shared.forget_snapshot_id(worker.id, &made).await;
             // The caller receives an error, so the worker must not stay, whether it was stored or not.
-            shared.settler.settle(End::Nothing(worker.id));
+            shared.settler.settle(DeployEnd::Nothing(worker.id));
             Err(error.into())
         }
     }

@@ -5,7 +5,7 @@ use workers_domain::access::{AccessError, Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, Update};
 
 use super::WorkerService;
-use super::pace::Pace;
+use super::throttle::Throttle;
 use crate::WorkerError;
 
 /// Number of rows that a sweep reads at a time.
@@ -60,12 +60,12 @@ impl WorkerService {
     }
 
     async fn expire_due(&self) -> Result<usize, WorkerError> {
-        let (mut expired, mut pace) = (0, Pace::default());
+        let (mut expired, mut throttle) = (0, Throttle::default());
         loop {
             let due = self.shared.store.workers().list_due_to_expire(self.shared.clock.now(), BATCH);
-            let mut due = pace.step(due).await?;
+            let mut due = throttle.step(due).await?;
             for worker in &mut due {
-                match pace.step(self.shared.expire_if_due(worker)).await {
+                match throttle.step(self.shared.expire_if_due(worker)).await {
                     // The row was changed after the list was read. The worker is no longer among those that are due.
                     Err(RepositoryError::Inconsistent { .. }) => {}
                     done => done?,

@@ -50,9 +50,9 @@ impl Shared {
                 self.remove_own(unneeded).await;
                 self.changes.publish(tenant, WorkerChange::Deleted(id));
             }
-            StoredChange::Invoked { tenant, marks } => {
-                for mark in marks {
-                    self.changes.publish(tenant, WorkerChange::Invoked { id: mark.worker_id, at: mark.at });
+            StoredChange::Invoked { tenant, invocations } => {
+                for invocation in invocations {
+                    self.changes.publish(tenant, WorkerChange::Invoked { id: invocation.worker_id, at: invocation.at });
                 }
             }
             StoredChange::Missed => {

@@ -6,7 +6,6 @@ mod delete;
 mod deploy;
 mod expire;
 mod follow;
-mod pace;
 mod published;
 mod read;
 mod rebuild;
@@ -14,7 +13,8 @@ mod reclaim;
 mod redeploy;
 mod set_up;
 mod settle;
-mod turns;
+mod throttle;
+mod worker_locks;
 
 use std::sync::Arc;
 
@@ -25,10 +25,10 @@ use workers_domain::{SnapshotId, Worker, WorkerId};
 pub(crate) use self::change_feed::ChangeFeed;
 pub use self::change_feed::WorkerChanges;
 pub(crate) use self::follow::follow;
-use self::pace::Pace;
 pub(crate) use self::rebuild::RebuildError;
 pub(crate) use self::settle::Settler;
-pub(crate) use self::turns::Turns;
+use self::throttle::Throttle;
+pub(crate) use self::worker_locks::WorkerLocks;
 pub use self::{expire::SweepReport, set_up::SetupReport};
 use crate::EffectiveLimits;
 use crate::shared::Shared;
@@ -99,10 +99,10 @@ impl Shared {
     fn forget_all(self: &Arc<Self>, workers: Vec<RemovedWorker>) {
         let shared = Arc::clone(self);
         let forgetting = async move {
-            let mut pace = Pace::default();
+            let mut throttle = Throttle::default();
             for RemovedWorker { id, snapshot_id } in workers {
                 if let Some(snapshot_id) = snapshot_id {
-                    pace.step(shared.forget_snapshot_id(id, &snapshot_id)).await;
+                    throttle.step(shared.forget_snapshot_id(id, &snapshot_id)).await;
                 }
             }
         };

@@ -14,13 +14,13 @@ const MOST: usize = 2048;
 /// The last published changes of some workers.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    workers: HashMap<WorkerId, Last>,
+    workers: HashMap<WorkerId, LastPublished>,
     /// The ids of these workers, oldest entry first.
     order: VecDeque<WorkerId>,
 }
 
 #[derive(Debug, Default)]
-struct Last {
+struct LastPublished {
     state: Option<Arc<Worker>>,
     invoked_at: Option<DateTime<Utc>>,
     is_deleted: bool,
@@ -28,19 +28,19 @@ struct Last {
 
 impl Published {
     /// Returns whether a change has not been published yet, and marks it as published.
-    pub(super) fn is_news(&mut self, change: &WorkerChange) -> bool {
+    pub(super) fn is_new(&mut self, change: &WorkerChange) -> bool {
         match change {
             WorkerChange::State(worker) => {
                 let last = self.of(worker.id);
-                let is_news = !last.is_deleted && !last.state.as_ref().is_some_and(|state| is_same(state, worker));
+                let is_new = !last.is_deleted && !last.state.as_ref().is_some_and(|state| is_same(state, worker));
                 last.state = Some(Arc::clone(worker));
-                is_news
+                is_new
             }
             WorkerChange::Invoked { id, at } => {
                 let last = self.of(*id);
-                let is_news = last.invoked_at.is_none_or(|known| known < *at);
+                let is_new = last.invoked_at.is_none_or(|known| known < *at);
                 last.invoked_at = last.invoked_at.max(Some(*at));
-                is_news
+                is_new
             }
             WorkerChange::Deleted(id) => !std::mem::replace(&mut self.of(*id).is_deleted, true),
             WorkerChange::Reset => {
@@ -51,7 +51,7 @@ impl Published {
         }
     }
 
-    fn of(&mut self, id: WorkerId) -> &mut Last {
+    fn of(&mut self, id: WorkerId) -> &mut LastPublished {
         if !self.workers.contains_key(&id) {
             if self.order.len() == MOST
                 && let Some(oldest) = self.order.pop_front()
@@ -97,40 +97,40 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_twice_is_news_once() {
+    fn a_change_that_comes_twice_is_new_once() {
         let (mut published, worker) = (Published::default(), ready());
         let id = worker.id;
         for change in [state(&worker), WorkerChange::Invoked { id, at: at(9) }, WorkerChange::Deleted(id)] {
-            assert!(published.is_news(&change), "{change:?}");
-            assert!(!published.is_news(&change), "{change:?}");
+            assert!(published.is_new(&change), "{change:?}");
+            assert!(!published.is_new(&change), "{change:?}");
         }
-        assert!(!published.is_news(&WorkerChange::Invoked { id, at: at(8) }), "a later one was told");
-        assert!(published.is_news(&WorkerChange::Reset));
-        assert!(published.is_news(&WorkerChange::Reset));
+        assert!(!published.is_new(&WorkerChange::Invoked { id, at: at(8) }), "a later one was published");
+        assert!(published.is_new(&WorkerChange::Reset));
+        assert!(published.is_new(&WorkerChange::Reset));
     }
 
     #[test]
-    fn a_change_by_hand_which_counts_no_revision_is_news() {
+    fn a_change_by_hand_which_counts_no_revision_is_new() {
         let (mut published, mut worker) = (Published::default(), ready());
-        assert!(published.is_news(&state(&worker)));
+        assert!(published.is_new(&state(&worker)));
         worker.make_ready(SnapshotId::new("snap_1"), at(600)).unwrap();
-        assert!(published.is_news(&state(&worker)));
+        assert!(published.is_new(&state(&worker)));
         worker.last_invoked_at = Some(at(9));
-        assert!(!published.is_news(&state(&worker)));
+        assert!(!published.is_new(&state(&worker)));
     }
 
     #[test]
     fn a_worker_that_was_deleted_does_not_come_back() {
         let (mut published, worker) = (Published::default(), ready());
-        assert!(published.is_news(&WorkerChange::Deleted(worker.id)));
-        assert!(!published.is_news(&state(&worker)));
+        assert!(published.is_new(&WorkerChange::Deleted(worker.id)));
+        assert!(!published.is_new(&state(&worker)));
     }
 
     #[test]
     fn a_flood_of_workers_takes_no_more_room_than_there_is() {
         let mut published = Published::default();
         for _ in 0..2 * MOST {
-            assert!(published.is_news(&WorkerChange::Deleted(WorkerId::generate(at(0)))));
+            assert!(published.is_new(&WorkerChange::Deleted(WorkerId::generate(at(0)))));
         }
         assert_eq!((published.workers.len(), published.order.len()), (MOST, MOST));
     }

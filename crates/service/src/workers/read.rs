@@ -19,13 +19,13 @@ impl WorkerService {
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Access`], [`WorkerError::UnknownPlace`], or if the database cannot be reached.
+    /// [`WorkerError::Access`], [`WorkerError::UnknownCursor`], or if the database cannot be reached.
     #[tracing::instrument(name = "workers.list", skip_all, fields(request.id = %context.request_id()))]
     pub async fn list_page(&self, context: &CallContext, request: &PageRequest) -> Result<Page<Worker>, WorkerError> {
         let scope = self.shared.access.check(context, Action::ListWorkers, Resource::Tenant)?;
         let listed = self.shared.store.workers().list_page(&scope, request).await;
         let mut page = listed.map_err(|error| match error {
-            RepositoryError::UnknownPlace => WorkerError::UnknownPlace,
+            RepositoryError::UnknownCursor => WorkerError::UnknownCursor,
             error => error.into(),
         })?;
         let now = self.shared.clock.now();

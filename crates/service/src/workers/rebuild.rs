@@ -35,7 +35,7 @@ impl Shared {
     /// Returns the snapshot to use for a worker, and makes it if it is missing. If several callers miss the same
     /// snapshot at the same time, it is made once.
     pub(crate) async fn rebuild(&self, id: WorkerId) -> Result<SnapshotId, RebuildError> {
-        let _turn = self.turns.take(id).await;
+        let _lock = self.worker_locks.lock(id).await;
         let scope = self.access.system_scope();
         for _ in 0..TRIES {
             let mut worker = self.store.workers().find_by_id(&scope, id).await?.ok_or(RebuildError::Deleted)?;

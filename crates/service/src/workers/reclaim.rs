@@ -7,7 +7,7 @@
 use chrono::TimeDelta;
 
 use super::WorkerService;
-use super::pace::Pace;
+use super::throttle::Throttle;
 use crate::WorkerError;
 
 /// A younger snapshot may belong to a deploy that has not stored its worker yet. The longest deploy takes less time
@@ -28,10 +28,10 @@ impl WorkerService {
                 return Ok(0);
             }
         };
-        let (mut reclaimed, mut pace) = (0, Pace::default());
+        let (mut reclaimed, mut throttle) = (0, Throttle::default());
         for batch in own.chunks(BATCH) {
-            for unused in pace.step(self.shared.store.workers().find_unused_snapshots(batch)).await? {
-                if let Err(error) = pace.step(self.shared.sandboxes.delete_snapshot(&unused)).await {
+            for unused in throttle.step(self.shared.store.workers().find_unused_snapshots(batch)).await? {
+                if let Err(error) = throttle.step(self.shared.sandboxes.delete_snapshot(&unused)).await {
                     let what = format_args!("failed to delete the unused snapshot {unused}; it stays until it expires");
                     self.shared.health.warn("delete_snapshot", &error, what);
                 } else {

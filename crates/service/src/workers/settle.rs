@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a deploy ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum DeployEnd {
     /// The caller received an error, and nothing of the deploy should stay. Whether the worker was stored is unknown.
     Nothing(WorkerId),
     /// The worker has this state.
@@ -32,7 +32,7 @@ pub(super) enum End {
 
 /// Takes results of deploys and stores them, each in the tracing span of its request.
 pub(crate) struct Settler {
-    ends: mpsc::Sender<(End, Span)>,
+    ends: mpsc::Sender<(DeployEnd, Span)>,
     health: Arc<Health>,
 }
 
@@ -51,7 +51,7 @@ impl Settler {
     }
 
     /// Stores a result as soon as possible.
-    pub(super) fn settle(&self, end: End) {
+    pub(super) fn settle(&self, end: DeployEnd) {
         if let Err(error) = self.ends.try_send((end, Span::current())) {
             let what = "too many deploys whose end cannot be stored; the sweeper will end this one";
             self.health.warn("settle", &error, what);
@@ -82,7 +82,7 @@ async fn settle(
     scope: TenantScope,
     changes: ChangeFeed,
     health: Arc<Health>,
-    mut inbox: mpsc::Receiver<(End, Span)>,
+    mut inbox: mpsc::Receiver<(DeployEnd, Span)>,
 ) {
     while let Some((mut end, span)) = inbox.recv().await {
         let storing = async {
@@ -105,16 +105,16 @@ async fn store_end(
     sandboxes: &dyn SandboxProvider,
     scope: &TenantScope,
     changes: &ChangeFeed,
-    end: &mut End,
+    end: &mut DeployEnd,
 ) -> Result<(), RepositoryError> {
     match end {
-        End::State(worker) => {
+        DeployEnd::State(worker) => {
             // Otherwise the worker was deleted, or the state was stored before and changed since.
             if store.workers().update_state(worker).await? == Update::Updated {
                 changes.publish_state(worker);
             }
         }
-        End::Nothing(id) => {
+        DeployEnd::Nothing(id) => {
             if let Some(removed) = store.workers().delete(scope, *id).await? {
                 changes.publish(removed.tenant_id(), WorkerChange::Deleted(*id));
                 if let Some(snapshot_id) = removed.snapshot_id()

@@ -57,7 +57,7 @@ async fn a_bundle_that_does_not_parse_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_blank_name_blank_code_and_too_much_code_are_told_apart() {
+async fn a_blank_name_blank_code_and_too_much_code_are_distinguished() {
     let test = TestPlatform::with_options(|options| options.max_code_bytes = 100, |_| Vec::new());
     let deploy = |name: &str, code: &str| test.platform.workers().deploy(operator(), name.to_owned(), code.into());
     assert!(matches!(deploy(" ", BUNDLE).await, Err(DeployError::InvalidName(_))));

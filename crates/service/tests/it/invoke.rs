@@ -18,7 +18,7 @@ fn one_at_a_time(queue: usize) -> impl FnOnce(&mut ServiceOptions) {
 }
 
 #[tokio::test]
-async fn an_unknown_worker_is_told_apart_from_an_unknown_function() {
+async fn an_unknown_worker_is_distinguished_from_an_unknown_function() {
     let test = TestPlatform::new(|_| Vec::new());
     let worker = test.deploy().await;
     let unknown = WorkerId::generate(worker.created_at);
@@ -91,7 +91,7 @@ async fn two_hundred_at_once_are_not_mixed_up() {
 }
 
 #[tokio::test]
-async fn whoever_finds_no_room_is_turned_away() {
+async fn a_caller_that_finds_a_full_queue_is_refused() {
     let test = TestPlatform::with_options(one_at_a_time(0), |_| vec![Step::Hang]);
     let worker = test.deploy().await;
     let _running = test.platform.invocations().invoke(operator(), worker.id, "greet", b"").await.unwrap();
@@ -100,7 +100,7 @@ async fn whoever_finds_no_room_is_turned_away() {
 }
 
 #[tokio::test]
-async fn whoever_waited_is_served_when_the_place_is_free() {
+async fn a_caller_that_waited_is_served_when_the_permit_is_released() {
     let go_on = Arc::new(Notify::new());
     let wait = Arc::clone(&go_on);
     let test = TestPlatform::with_options(one_at_a_time(1), move |_| {
@@ -119,7 +119,7 @@ async fn whoever_waited_is_served_when_the_place_is_free() {
 }
 
 #[tokio::test]
-async fn a_worker_that_holds_its_share_leaves_places_for_another_worker() {
+async fn a_worker_that_holds_its_share_leaves_permits_for_another_worker() {
     let eight_at_a_time = |options: &mut ServiceOptions| options.max_concurrent_invocations = 8;
     let test = TestPlatform::with_options(eight_at_a_time, |call| {
         vec![if call.payload == "\"long\"" { Step::Hang } else { Step::Return("1".into()) }]
@@ -146,7 +146,7 @@ async fn a_worker_that_holds_its_share_leaves_places_for_another_worker() {
 }
 
 #[tokio::test]
-async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
+async fn an_invocation_of_another_worker_displaces_one_of_a_worker_that_fills_the_queue() {
     let test = TestPlatform::with_options(one_at_a_time(3), |_| vec![Step::Hang]);
     let (crowd, other) = (test.deploy().await, test.deploy().await);
     let invocations = test.platform.invocations();

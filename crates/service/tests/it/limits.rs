@@ -87,7 +87,7 @@ async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_and_not_of_
 }
 
 #[tokio::test]
-async fn a_tenant_that_holds_its_places_leaves_the_others_free() {
+async fn a_tenant_that_holds_its_permits_leaves_the_others_free() {
     let limits = TenantLimits { concurrent: Some(1), queued: Some(1), ..TenantLimits::default() };
     let (test, _) = platform(limits, || Step::Hang);
     let worker = test.deploy().await;

@@ -42,7 +42,7 @@ async fn a_failing_invocation_is_one_line_with_its_ids_its_cause_and_what_to_do(
 }
 
 #[tokio::test]
-async fn what_an_invocation_does_in_the_background_is_told_in_its_request() {
+async fn what_an_invocation_does_in_the_background_is_logged_in_its_request() {
     let test = TestPlatform::new(|call| vec![Step::Frame("S".into()), Step::Return(call.payload.clone())]);
     let worker = test.deploy().await;
     test.sandboxes.lose_snapshots();
@@ -56,7 +56,7 @@ async fn what_an_invocation_does_in_the_background_is_told_in_its_request() {
 }
 
 #[tokio::test]
-async fn what_a_deploy_and_a_redeploy_do_in_the_background_is_told_in_their_requests() {
+async fn what_a_deploy_and_a_redeploy_do_in_the_background_is_logged_in_their_requests() {
     let test = TestPlatform::new(|_| Vec::new());
     let log = CapturedLog::start();
     let tell = || tracing::info!("a snapshot was made");

@@ -70,7 +70,7 @@ async fn an_event_arrives_while_the_function_still_runs() {
 }
 
 #[tokio::test]
-async fn what_the_caps_cut_is_told_in_one_entry() {
+async fn what_the_caps_cut_is_reported_in_one_entry() {
     let short = |options: &mut ServiceOptions| options.log = LogLimits { line_bytes: 4, total_bytes: 1024 };
     let test = TestPlatform::with_options(short, |_| vec![Step::Log(Stdout, "123456\n12\n1234567\n")]);
     let (entries, _) = test.run(b"").await;

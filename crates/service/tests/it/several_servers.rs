@@ -63,7 +63,7 @@ async fn a_redeploy_on_another_server_is_built_here_when_it_is_called() {
     assert_eq!((here.sandboxes.snapshots_made(), there.sandboxes.snapshots_made()), (2, 2));
 }
 
-/// Runs a call that has read its worker and waits for its place, while `meanwhile` runs on another server.
+/// Runs a call that has read its worker and waits for its permit, while `meanwhile` runs on another server.
 async fn overtaken(meanwhile: impl AsyncFnOnce(&TestPlatform, &Worker)) -> &'static str {
     let go = Arc::new(Notify::new());
     let waits = Arc::clone(&go);

@@ -8,8 +8,8 @@ use workers_testing::{Step, operator};
 
 use crate::support::{TestPlatform, failed, follow, returned};
 
-/// Sets room for one result and its log, but not for two.
-fn room_for_one(patience: Duration) -> impl FnOnce(&mut ServiceOptions) {
+/// Sets a memory budget for one result and its log, but not for two.
+fn budget_for_one(patience: Duration) -> impl FnOnce(&mut ServiceOptions) {
     move |options| (options.max_unread_bytes, options.queue_timeout) = (64 * 1024, patience)
 }
 
@@ -31,15 +31,15 @@ async fn read_and_hold(mut invocation: Invocation) -> Invocation {
 }
 
 #[tokio::test]
-async fn a_result_waits_until_there_is_room_and_is_whole() {
-    let test = platform(room_for_one(Duration::from_mins(1)));
+async fn a_result_waits_until_there_is_memory_and_is_whole() {
+    let test = platform(budget_for_one(Duration::from_mins(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
     let first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
-    let room = first.into_room().unwrap();
+    let permit = first.into_unread_permit().unwrap();
     assert_eq!(test.platform.unread_bytes(operator()).unwrap(), 40 * 1024);
     let second = invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap();
-    let (report, ()) = tokio::join!(follow(second), async { drop(room) });
+    let (report, ()) = tokio::join!(follow(second), async { drop(permit) });
     assert_eq!(returned(&report.1).len(), 40_000);
     while test.platform.unread_bytes(operator()).unwrap() > 0 {
         tokio::task::yield_now().await;
@@ -47,13 +47,13 @@ async fn a_result_waits_until_there_is_room_and_is_whole() {
 }
 
 #[tokio::test]
-async fn a_result_that_finds_no_room_in_time_is_told_and_its_place_is_free() {
-    let test = platform(room_for_one(Duration::from_millis(1)));
+async fn a_result_that_finds_no_memory_in_time_fails_and_its_permit_is_released() {
+    let test = platform(budget_for_one(Duration::from_millis(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
     let first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     let second = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
-    assert!(second.into_room().is_none());
+    assert!(second.into_unread_permit().is_none());
     let (_, report) = follow(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;
     assert_eq!(failed(&report), "busy");
     assert_eq!(test.platform.unread_bytes(operator()).unwrap(), 40 * 1024);
@@ -64,8 +64,8 @@ async fn a_result_that_finds_no_room_in_time_is_told_and_its_place_is_free() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_while_its_result_waits_for_room_frees_its_place() {
-    let test = platform(room_for_one(Duration::from_mins(1)));
+async fn a_caller_that_goes_away_while_its_result_waits_for_memory_releases_its_permit() {
+    let test = platform(budget_for_one(Duration::from_mins(1)));
     let worker = test.deploy().await;
     let invocations = test.platform.invocations();
     let _first = read_and_hold(invocations.invoke(operator(), worker.id, "greet", b"").await.unwrap()).await;

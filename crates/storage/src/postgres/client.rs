@@ -90,12 +90,12 @@ impl PgClient {
 
     /// Returns all rows of a statement at once. With a stream, a reader that stops would leave the connection busy.
     pub(super) async fn rows(&self, statement: &Statement) -> QueryResult<Vec<PgRow>> {
-        let asking = async {
+        let running = async {
             let parameters = statement.parameters.iter().map(|(value, of_type)| (value, of_type.clone()));
-            let answer = self.client.query_typed_raw(&statement.sql, parameters).await?;
-            answer.map_ok(PgRow).try_collect().await
+            let response = self.client.query_typed_raw(&statement.sql, parameters).await?;
+            response.map_ok(PgRow).try_collect().await
         };
-        self.track(asking).await
+        self.track(running).await
     }
 
     /// Returns the number of rows that a statement has changed.

@@ -58,8 +58,8 @@ where
 
 fn failure(error: &tokio_postgres::Error) -> ConnectFailure {
     let message = chain(error);
-    let is_too_many = error.as_db_error().is_some_and(|answer| {
-        *answer.code() == SqlState::TOO_MANY_CONNECTIONS || answer.message().contains(TOO_MANY_FOR_PGBOUNCER)
+    let is_too_many = error.as_db_error().is_some_and(|response| {
+        *response.code() == SqlState::TOO_MANY_CONNECTIONS || response.message().contains(TOO_MANY_FOR_PGBOUNCER)
     });
     if is_too_many { ConnectFailure::TooMany(message) } else { ConnectFailure::Other(message) }
 }

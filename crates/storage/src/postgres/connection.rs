@@ -20,11 +20,11 @@ pub(super) struct UnnamedPgConnection {
 }
 
 /// Instrumentation that does nothing. Diesel requires one.
-struct Silence;
+struct NoInstrumentation;
 
 impl UnnamedPgConnection {
     pub(super) fn new(client: PgClient) -> Self {
-        Self { client, transaction: AnsiTransactionManager::default(), instrumentation: Box::new(Silence) }
+        Self { client, transaction: AnsiTransactionManager::default(), instrumentation: Box::new(NoInstrumentation) }
     }
 }
 
@@ -87,6 +87,6 @@ impl AsyncConnection for UnnamedPgConnection {
     fn set_prepared_statement_cache_size(&mut self, _size: CacheSize) {}
 }
 
-impl Instrumentation for Silence {
+impl Instrumentation for NoInstrumentation {
     fn on_connection_event(&mut self, _event: InstrumentationEvent<'_>) {}
 }

@@ -25,7 +25,7 @@ struct TooLongError(Duration);
 /// An error of the pool, wrapped so that it can pass through Diesel.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-struct CarriedError(RepositoryError);
+struct WrappedError(RepositoryError);
 
 /// The error for a lost connection.
 #[derive(Debug)]
@@ -34,9 +34,9 @@ pub(super) struct ConnectionLostError(String);
 /// Wraps an error of the driver so that it can pass through Diesel. [`repository_error`] unwraps it.
 pub(super) fn diesel_error(error: &tokio_postgres::Error) -> DieselError {
     match error.as_db_error() {
-        Some(answer) => DieselError::QueryBuilderError(Box::new(ServerError {
-            state: answer.code().clone(),
-            message: answer.message().to_owned(),
+        Some(response) => DieselError::QueryBuilderError(Box::new(ServerError {
+            state: response.code().clone(),
+            message: response.message().to_owned(),
         })),
         None if error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>) => {
             DieselError::QueryBuilderError(Box::new(ConnectionLostError(chain(error))))
@@ -48,29 +48,29 @@ pub(super) fn diesel_error(error: &tokio_postgres::Error) -> DieselError {
 /// Returns whether an error means that the session is no longer usable: it was ended, its transaction is broken or
 /// read-only, or it lacks a permission. A new session may work.
 pub(super) fn spoils_session(error: &tokio_postgres::Error) -> bool {
-    let Some(answer) = error.as_db_error() else { return true };
-    let code = answer.code().code();
-    let is_fatal = matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    let Some(response) = error.as_db_error() else { return true };
+    let code = response.code().code();
+    let is_fatal = matches!(response.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
     is_fatal
-        || *answer.code() == SqlState::INSUFFICIENT_PRIVILEGE
+        || *response.code() == SqlState::INSUFFICIENT_PRIVILEGE
         || ["08", "25", "57P", "58", "XX"].iter().any(|start| code.starts_with(start))
 }
 
 /// Returns whether a failed statement has changed nothing and may succeed in another session, because this one was
 /// read-only or was ended.
-pub(super) fn asks_for_another_session(error: &DieselError) -> bool {
+pub(super) fn needs_another_session(error: &DieselError) -> bool {
     let DieselError::QueryBuilderError(error) = error else { return false };
-    error
-        .downcast_ref::<ServerError>()
-        .is_some_and(|answer| [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::ADMIN_SHUTDOWN].contains(&answer.state))
+    error.downcast_ref::<ServerError>().is_some_and(|response| {
+        [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::ADMIN_SHUTDOWN].contains(&response.state)
+    })
 }
 
 /// Returns whether a statement failed because of a conflict with another transaction. The whole transaction may then be
 /// repeated.
-pub(super) fn is_in_the_way(error: &DieselError) -> bool {
-    const SAID: [SqlState; 2] = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+pub(super) fn is_conflict(error: &DieselError) -> bool {
+    const STATES: [SqlState; 2] = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
     let DieselError::QueryBuilderError(error) = error else { return false };
-    error.downcast_ref::<ServerError>().is_some_and(|answer| SAID.contains(&answer.state))
+    error.downcast_ref::<ServerError>().is_some_and(|response| STATES.contains(&response.state))
 }
 
 /// Creates the error of a statement that took too long.
@@ -79,8 +79,8 @@ pub(super) fn took_too_long(limit: Duration) -> DieselError {
 }
 
 /// Wraps an error of the pool so that it can pass through Diesel.
-pub(super) fn carry(error: RepositoryError) -> DieselError {
-    DieselError::QueryBuilderError(Box::new(CarriedError(error)))
+pub(super) fn wrap_in_diesel(error: RepositoryError) -> DieselError {
+    DieselError::QueryBuilderError(Box::new(WrappedError(error)))
 }
 
 /// Converts the error of a failed query to an error of the port.
@@ -93,23 +93,23 @@ pub(super) fn repository_error(operation: &'static str, error: DieselError) -> R
     if error.is::<ConnectionLostError>() || error.is::<TooLongError>() {
         return unavailable(error);
     }
-    let error = match error.downcast::<CarriedError>() {
+    let error = match error.downcast::<WrappedError>() {
         Ok(carried) => return carried.0,
         Err(error) => error,
     };
     match error.downcast::<ServerError>() {
-        Ok(answer) if answer.is_passing() => unavailable(answer),
-        Ok(answer) if answer.state == SqlState::DISK_FULL => RepositoryError::Full { operation, source: answer },
-        Ok(answer) if answer.state == SqlState::READ_ONLY_SQL_TRANSACTION => {
-            RepositoryError::ReadOnly { operation, source: answer }
+        Ok(response) if response.is_passing() => unavailable(response),
+        Ok(response) if response.state == SqlState::DISK_FULL => RepositoryError::Full { operation, source: response },
+        Ok(response) if response.state == SqlState::READ_ONLY_SQL_TRANSACTION => {
+            RepositoryError::ReadOnly { operation, source: response }
         }
-        Ok(answer) if answer.state == SqlState::INSUFFICIENT_PRIVILEGE => {
-            RepositoryError::Denied { operation, source: answer }
+        Ok(response) if response.state == SqlState::INSUFFICIENT_PRIVILEGE => {
+            RepositoryError::Denied { operation, source: response }
         }
-        Ok(answer) if answer.tells_damage() => RepositoryError::Damaged(answer),
-        Ok(answer) if answer.lacks_schema() => RepositoryError::SchemaMissing,
-        Ok(answer) if answer.tells_other_schema() => RepositoryError::SchemaIncomplete(answer),
-        Ok(answer) => RepositoryError::Refused { operation, source: answer },
+        Ok(response) if response.shows_damage() => RepositoryError::Damaged(response),
+        Ok(response) if response.lacks_schema() => RepositoryError::SchemaMissing,
+        Ok(response) if response.shows_other_schema() => RepositoryError::SchemaIncomplete(response),
+        Ok(response) => RepositoryError::Refused { operation, source: response },
         Err(source) => RepositoryError::Refused { operation, source },
     }
 }
@@ -119,7 +119,7 @@ impl ServerError {
     /// transactions were in conflict.
     fn is_passing(&self) -> bool {
         let class = &self.state.code()[..2];
-        matches!(class, "08" | "53" | "57" | "58") && self.state != SqlState::DISK_FULL && !self.tells_damage()
+        matches!(class, "08" | "53" | "57" | "58") && self.state != SqlState::DISK_FULL && !self.shows_damage()
             || [
                 SqlState::IN_FAILED_SQL_TRANSACTION,
                 SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
@@ -136,12 +136,12 @@ impl ServerError {
 
     /// Returns whether the error means that a part of the schema has changed. Our statements are fixed and valid, so an
     /// error in their meaning can have no other cause.
-    fn tells_other_schema(&self) -> bool {
+    fn shows_other_schema(&self) -> bool {
         self.state.code().starts_with("42")
     }
 
     /// Returns whether the error means that a file of the database is damaged or missing.
-    fn tells_damage(&self) -> bool {
+    fn shows_damage(&self) -> bool {
         [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED, SqlState::UNDEFINED_FILE].contains(&self.state)
     }
 }

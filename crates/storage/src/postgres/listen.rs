@@ -21,7 +21,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 use workers_domain::SnapshotId;
-use workers_domain::ports::{InvocationMark, StoredChange, StoredChanges};
+use workers_domain::ports::{LastInvocation, StoredChange, StoredChanges};
 
 use super::channel::RustlsConnector;
 use super::connect::CONNECT_TIMEOUT;
@@ -36,8 +36,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often we test that notifications arrive, and how long the test may take.
-const TRIAL_INTERVAL: Duration = Duration::from_secs(30);
-const TRIAL_LIMIT: Duration = Duration::from_secs(10);
+const SELF_TEST_INTERVAL: Duration = Duration::from_secs(30);
+const SELF_TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -81,7 +81,7 @@ async fn keep_listening(config: Config, tls: Option<RustlsConnector>, changes: m
         };
         let Err(error) = ended else { return };
         debug!(error = %chain(&*error), "not listening for changes by other servers; connecting again");
-        pause = if began.elapsed() > TRIAL_INTERVAL { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if began.elapsed() > SELF_TEST_INTERVAL { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
         tokio::time::sleep(pause).await;
     }
 }
@@ -93,8 +93,8 @@ where
     T::Stream: Send + 'static,
 {
     let (client, connection) = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls)).await??;
-    let (told, mut inbox) = mpsc::channel(BACKLOG);
-    let reading = pin!(read(connection, told));
+    let (notifications, mut inbox) = mpsc::channel(BACKLOG);
+    let reading = pin!(read(connection, notifications));
     let taking = pin!(take(client, &mut inbox, changes));
     match select(reading, taking).await {
         Either::Left((ended, _)) | Either::Right((ended, _)) => ended,
@@ -102,14 +102,14 @@ where
 }
 
 /// Forwards notifications, and drives the connection for the statements sent on it.
-async fn read<S, T>(mut connection: Connection<S, T>, told: mpsc::Sender<String>) -> Result<(), Failure>
+async fn read<S, T>(mut connection: Connection<S, T>, notifications: mpsc::Sender<String>) -> Result<(), Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
     while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(notification) = message?
-            && told.send(notification.payload().to_owned()).await.is_err()
+            && notifications.send(notification.payload().to_owned()).await.is_err()
         {
             return Ok(());
         }
@@ -127,29 +127,29 @@ async fn take(
     if changes.send(StoredChange::Missed).await.is_err() {
         return Ok(());
     }
-    let mut trials = tokio::time::interval(TRIAL_INTERVAL);
-    trials.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut trial = Trial::default();
+    let mut self_tests = tokio::time::interval(SELF_TEST_INTERVAL);
+    self_tests.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut self_test = SelfTest::default();
     loop {
         tokio::select! {
             payload = inbox.recv() => {
                 let Some(payload) = payload else { return Ok(()) };
-                if trial.is_passed_by(&payload) {
+                if self_test.is_self_test(&payload) {
                     continue;
                 }
                 if changes.send(read_payload(&payload)).await.is_err() {
                     return Ok(());
                 }
             }
-            _ = trials.tick() => {
-                if trial.has_failed() {
-                    trial.tell();
+            _ = self_tests.tick() => {
+                if self_test.has_failed() {
+                    self_test.log_failure();
                     if changes.send(StoredChange::Missed).await.is_err() {
                         return Ok(());
                     }
                 }
-                let statement = trial.begin();
-                tokio::time::timeout(TRIAL_LIMIT, client.batch_execute(&statement)).await??;
+                let statement = self_test.begin();
+                tokio::time::timeout(SELF_TEST_TIMEOUT, client.batch_execute(&statement)).await??;
             }
         }
     }
@@ -157,12 +157,12 @@ async fn take(
 
 /// A notification to ourselves that shows whether notifications arrive.
 #[derive(Default)]
-struct Trial {
+struct SelfTest {
     awaited: Option<String>,
-    was_told: bool,
+    was_logged: bool,
 }
 
-impl Trial {
+impl SelfTest {
     /// Starts a new test, and returns the statement for it.
     fn begin(&mut self) -> String {
         let payload = format!("t{}", Uuid::new_v4());
@@ -172,7 +172,7 @@ impl Trial {
     }
 
     /// Returns whether this is a test notification, our own or that of another server.
-    fn is_passed_by(&mut self, payload: &str) -> bool {
+    fn is_self_test(&mut self, payload: &str) -> bool {
         if self.awaited.as_deref() == Some(payload) {
             self.awaited = None;
         }
@@ -184,12 +184,12 @@ impl Trial {
         self.awaited.is_some()
     }
 
-    fn tell(&mut self) {
-        if !std::mem::replace(&mut self.was_told, true) {
+    fn log_failure(&mut self) {
+        if !std::mem::replace(&mut self.was_logged, true) {
             info!(
                 "the database's notifications do not arrive, as through a pooler that lends connections by the \
                  transaction; what other servers change is looked for every {} s",
-                TRIAL_INTERVAL.as_secs()
+                SELF_TEST_INTERVAL.as_secs()
             );
         }
     }
@@ -207,8 +207,8 @@ fn read_payload(payload: &str) -> StoredChange {
         let (tenant, rest) = rest.split_at_checked(ID)?;
         let tenant = tenant.parse::<Uuid>().ok()?.into();
         if kind == "I" {
-            let marks = rest.split_terminator(',').map(read_mark).collect::<Option<_>>()?;
-            return Some(StoredChange::Invoked { tenant, marks });
+            let invocations = rest.split_terminator(',').map(read_invocation).collect::<Option<_>>()?;
+            return Some(StoredChange::Invoked { tenant, invocations });
         }
         let (id, snapshot) = rest.split_at_checked(ID)?;
         let id = id.parse().ok()?;
@@ -226,9 +226,9 @@ fn read_payload(payload: &str) -> StoredChange {
     change.unwrap_or(StoredChange::Missed)
 }
 
-fn read_mark(text: &str) -> Option<InvocationMark> {
+fn read_invocation(text: &str) -> Option<LastInvocation> {
     let (at, id) = text.split_once('@')?;
-    Some(InvocationMark { worker_id: id.parse().ok()?, at: DateTime::from_timestamp_micros(at.parse().ok()?)? })
+    Some(LastInvocation { worker_id: id.parse().ok()?, at: DateTime::from_timestamp_micros(at.parse().ok()?)? })
 }
 
 #[cfg(test)]
@@ -242,15 +242,15 @@ mod tests {
         let tenant = Uuid::from_u128(7).into();
         let unneeded = Some(SnapshotId::new("snap_1"));
         let at = DateTime::from_timestamp_micros(1_763_890_000_000_001).unwrap();
-        let (mark, at_text) = (InvocationMark { worker_id: id, at }, "1763890000000001");
+        let (invocation, at_text) = (LastInvocation { worker_id: id, at }, "1763890000000001");
         for (payload, expected) in [
             (format!("C{tenant}{text}"), StoredChange::Changed { tenant, id, unneeded: None }),
             (format!("C{tenant}{text}snap_1"), StoredChange::Changed { tenant, id, unneeded: unneeded.clone() }),
             (format!("D{tenant}{text}snap_1"), StoredChange::Removed { tenant, id, unneeded }),
-            (format!("I{tenant}{at_text}@{text},"), StoredChange::Invoked { tenant, marks: vec![mark] }),
+            (format!("I{tenant}{at_text}@{text},"), StoredChange::Invoked { tenant, invocations: vec![invocation] }),
             (
                 format!("I{tenant}{at_text}@{text},{at_text}@{text},"),
-                StoredChange::Invoked { tenant, marks: vec![mark; 2] },
+                StoredChange::Invoked { tenant, invocations: vec![invocation; 2] },
             ),
         ] {
             assert_eq!(read_payload(&payload), expected, "{payload}");
@@ -265,8 +265,8 @@ mod tests {
         {
             assert_eq!(read_payload(payload), StoredChange::Missed, "{payload}");
         }
-        for marks in ["1@x,", "zwei@0193579b-0000-7000-8000-000000000001,"] {
-            assert_eq!(read_payload(&format!("I{id}{marks}")), StoredChange::Missed, "{marks}");
+        for invocations in ["1@x,", "zwei@0193579b-0000-7000-8000-000000000001,"] {
+            assert_eq!(read_payload(&format!("I{id}{invocations}")), StoredChange::Missed, "{invocations}");
         }
         for earlier in [format!("c{id}"), format!("d{id}snap_1"), format!("i1763890000000001@{id},")] {
             assert_eq!(read_payload(&earlier), StoredChange::Missed, "{earlier}");

@@ -15,9 +15,9 @@ use workers_domain::ports::{ExistingWorkers, RemovedWorker, RepositoryError, Set
 use super::connection::UnnamedPgConnection;
 use super::error::repository_error;
 use super::pool::PgPool;
-use super::session::{PgSession, sorted};
+use super::session::{PgSession, map_error};
 use crate::error::unavailable;
-use crate::migration::{Applied, MigrateError, apply_pending, check_applied, tell};
+use crate::migration::{Applied, MigrateError, apply_pending, check_applied, log_applied};
 use crate::queries::ANY_THOUSAND;
 use crate::schema::workers;
 use crate::worker_row::WorkerRow;
@@ -55,7 +55,7 @@ type BlockingConnection = AsyncConnectionWrapper<UnnamedPgConnection>;
 pub(super) async fn apply(pool: &PgPool) -> Result<Vec<String>, RepositoryError> {
     let apply =
         |connection: &mut BlockingConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
-    in_transaction(pool, apply).await.inspect(|names| tell(names))
+    in_transaction(pool, apply).await.inspect(|names| log_applied(names))
 }
 
 /// Applies pending migrations, and deletes all workers if requested.
@@ -95,12 +95,12 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), RepositoryError> {
 async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
     use crate::migration::__diesel_schema_migrations::dsl::{__diesel_schema_migrations as migrations, version};
     let session = &mut PgSession::new(pool);
-    let applied = sorted(CHECK, migrations.select(version).load(session).await)?;
+    let applied = map_error(CHECK, migrations.select(version).load(session).await)?;
     check_applied::<Pg>(&MIGRATIONS, applied)?;
     let look = workers::table.order((workers::created_at.desc(), workers::id.desc())).limit(1);
     // Names every column. The source may be long, so only its existence is read.
     let look = look.select((WorkerRow::as_select(), workers::source_code.is_null()));
-    let look = sorted(CHECK, look.execute(session).await);
+    let look = map_error(CHECK, look.execute(session).await);
     look.map_err(|error| match error {
         RepositoryError::SchemaMissing => RepositoryError::SchemaIncomplete(
             "the table `workers`, or a column of it, is not there under its name, although the migrations were applied"
@@ -108,7 +108,7 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
         ),
         other => other,
     })?;
-    let found: Session = sorted(CHECK, diesel::sql_query(SESSION).get_result(session).await)?;
+    let found: Session = map_error(CHECK, diesel::sql_query(SESSION).get_result(session).await)?;
     if found.is_read_only {
         let source = "the server is a replica, or transactions are read-only by default".into();
         return Err(RepositoryError::ReadOnly { operation: CHECK, source });

@@ -1,21 +1,21 @@
 //! The store on Postgres.
 
-mod asking;
 mod channel;
 mod client;
 mod connect;
 mod connection;
+mod cursor;
 mod error;
-mod line;
+mod execute;
 mod listen;
 mod migrations;
-mod place;
 mod pool;
 mod row;
 mod session;
 mod store;
 mod tls;
 mod transaction;
+mod transaction_handle;
 mod url;
 mod workers;
 

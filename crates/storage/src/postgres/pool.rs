@@ -58,7 +58,7 @@ struct Shared {
 struct State {
     idle: Vec<PgClient>,
     /// Callers that wait for a connection, in order.
-    waiters: VecDeque<oneshot::Sender<Result<Lent, RepositoryError>>>,
+    waiters: VecDeque<oneshot::Sender<Result<PooledConnection, RepositoryError>>>,
     /// Number of connections that exist or are being opened.
     open: usize,
     /// Number of connections that are being opened.
@@ -75,8 +75,9 @@ struct Refusal {
     message: String,
 }
 
-/// A lent connection. When dropped, it returns to the pool, or is closed if it is not usable any more.
-pub(super) struct Lent {
+/// A connection that is lent to a caller. When dropped, it returns to the pool, or is closed if it is not usable any
+/// more.
+pub(super) struct PooledConnection {
     /// Always `Some` until this is dropped.
     connection: Option<PgClient>,
     pool: PgPool,
@@ -128,12 +129,12 @@ impl PgPool {
     /// # Errors
     ///
     /// If other lists did not end in time.
-    pub(super) async fn list_place(&self) -> Result<SemaphorePermit<'_>, RepositoryError> {
+    pub(super) async fn list_permit(&self) -> Result<SemaphorePermit<'_>, RepositoryError> {
         let patience = self.shared.acquire_timeout;
-        let Ok(place) = tokio::time::timeout(patience, self.shared.lists.acquire()).await else {
+        let Ok(permit) = tokio::time::timeout(patience, self.shared.lists.acquire()).await else {
             return Err(unavailable(format!("other lists were read for {patience:?}")));
         };
-        place.map_err(unavailable)
+        permit.map_err(unavailable)
     }
 
     /// Lends a connection.
@@ -141,13 +142,13 @@ impl PgPool {
     /// # Errors
     ///
     /// If no connection can be opened, or none became free in time.
-    pub(super) async fn acquire(&self) -> Result<Lent, RepositoryError> {
+    pub(super) async fn acquire(&self) -> Result<PooledConnection, RepositoryError> {
         let receiver = match self.take_idle() {
-            Ok(lent) => return Ok(lent),
+            Ok(pooled) => return Ok(pooled),
             Err(receiver) => receiver,
         };
         match tokio::time::timeout(self.shared.acquire_timeout, receiver).await {
-            Ok(Ok(lent)) => lent,
+            Ok(Ok(pooled)) => pooled,
             Ok(Err(closed)) => Err(unavailable(closed)),
             Err(_) => {
                 let waited = format!("no connection became free within {:?}", self.shared.acquire_timeout);
@@ -186,12 +187,12 @@ impl PgPool {
     }
 
     /// Returns an idle connection, or a receiver for the next available one.
-    fn take_idle(&self) -> Result<Lent, oneshot::Receiver<Result<Lent, RepositoryError>>> {
+    fn take_idle(&self) -> Result<PooledConnection, oneshot::Receiver<Result<PooledConnection, RepositoryError>>> {
         let mut state = self.lock();
         while let Some(connection) = state.idle.pop() {
             if connection.is_usable() {
                 drop(state);
-                return Ok(self.lend(connection));
+                return Ok(self.wrap(connection));
             }
             state.open -= 1;
         }
@@ -201,8 +202,8 @@ impl PgPool {
         Err(receiver)
     }
 
-    fn lend(&self, connection: PgClient) -> Lent {
-        Lent { connection: Some(connection), pool: self.clone() }
+    fn wrap(&self, connection: PgClient) -> PooledConnection {
+        PooledConnection { connection: Some(connection), pool: self.clone() }
     }
 
     /// Opens as many connections as callers wait for and the limit allows.
@@ -229,7 +230,7 @@ impl PgPool {
             Ok(connection) => {
                 state.refused = None;
                 drop(state);
-                self.give(connection);
+                self.put_back(connection);
             }
             Err(ConnectFailure::TooMany(message)) => {
                 state.open -= 1;
@@ -263,7 +264,7 @@ impl PgPool {
     }
 
     /// Takes a connection back: gives it to the first waiter, or keeps it as idle.
-    fn give(&self, mut connection: PgClient) {
+    fn put_back(&self, mut connection: PgClient) {
         loop {
             let mut state = self.lock();
             if !connection.is_usable() || connection.generation() < state.generation {
@@ -276,9 +277,9 @@ impl PgPool {
                 return;
             };
             drop(state);
-            match waiter.send(Ok(self.lend(connection))) {
+            match waiter.send(Ok(self.wrap(connection))) {
                 // The waiter has gone; try the next one.
-                Err(Ok(mut lent)) => match lent.connection.take() {
+                Err(Ok(mut pooled)) => match pooled.connection.take() {
                     Some(back) => connection = back,
                     None => return,
                 },
@@ -288,7 +289,7 @@ impl PgPool {
     }
 }
 
-impl Lent {
+impl PooledConnection {
     /// Returns the connection. It is always `Some`.
     pub(super) fn connection(&self) -> Option<&PgClient> {
         self.connection.as_ref()
@@ -306,9 +307,9 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        self.pool.give(connection);
+        self.pool.put_back(connection);
     }
 }

@@ -14,12 +14,12 @@ use tokio::sync::SemaphorePermit;
 use tracing::Instrument;
 use workers_domain::ports::RepositoryError;
 
-use super::asking::{Ask, bounded};
 use super::client::Statement;
-use super::error::{asks_for_another_session, carry};
-use super::line::Line;
+use super::error::{needs_another_session, wrap_in_diesel};
+use super::execute::{StatementFn, execute_within};
 use super::pool::PgPool;
 use super::row::PgRow;
+use super::transaction_handle::TransactionHandle;
 use crate::error::unavailable;
 
 /// A pool or a transaction, as a connection for Diesel. Cheap to clone.
@@ -34,7 +34,7 @@ enum Source {
     /// From the pool. Each statement is its own transaction.
     Pool(PgPool),
     /// From a transaction.
-    Transaction(Line),
+    Transaction(TransactionHandle),
 }
 
 impl PgSession {
@@ -44,33 +44,37 @@ impl PgSession {
     }
 
     /// Creates a session whose statements belong to this transaction.
-    pub(super) fn within(transaction: Line) -> Self {
+    pub(super) fn within(transaction: TransactionHandle) -> Self {
         Self { source: Source::Transaction(transaction) }
     }
 
     /// Waits for permission to read a list, which lasts until the permit is dropped. A transaction needs none, because
     /// it already has its connection.
-    pub(super) async fn list_place(&self) -> Result<Option<SemaphorePermit<'_>>, RepositoryError> {
+    pub(super) async fn list_permit(&self) -> Result<Option<SemaphorePermit<'_>>, RepositoryError> {
         match &self.source {
-            Source::Pool(pool) => pool.list_place().await.map(Some),
+            Source::Pool(pool) => pool.list_permit().await.map(Some),
             Source::Transaction(_) => Ok(None),
         }
     }
 
-    async fn ask<R: Send + 'static>(&self, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
+    async fn execute<R: Send + 'static>(&self, statement: Statement, execute: StatementFn<R>) -> QueryResult<R> {
         match &self.source {
-            Source::Pool(pool) => Self::ask_alone(pool, statement, ask).await,
-            Source::Transaction(line) => line.ask(statement, ask).await,
+            Source::Pool(pool) => Self::execute_alone(pool, statement, execute).await,
+            Source::Transaction(handle) => handle.execute(statement, execute).await,
         }
     }
 
     /// Runs one statement on a connection. Tries once more on another connection if the error was specific to the
     /// session; the first attempt has changed nothing then.
-    async fn ask_alone<R: Send + 'static>(pool: &PgPool, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
+    async fn execute_alone<R: Send + 'static>(
+        pool: &PgPool,
+        statement: Statement,
+        execute: StatementFn<R>,
+    ) -> QueryResult<R> {
         let statement = Arc::new(statement);
-        match Self::ask_once(pool, &statement, ask).await {
-            (Err(error), generation) if asks_for_another_session(&error) && pool.renew(generation) => {
-                Self::ask_once(pool, &statement, ask).await.0
+        match Self::execute_once(pool, &statement, execute).await {
+            (Err(error), generation) if needs_another_session(&error) && pool.renew(generation) => {
+                Self::execute_once(pool, &statement, execute).await.0
             }
             (result, _) => result,
         }
@@ -78,33 +82,35 @@ impl PgSession {
 
     /// Runs one statement. It runs to its end or its time limit even if the caller has gone: if we closed the
     /// connection instead, the server would keep working, for example for as long as a table is locked.
-    async fn ask_once<R: Send + 'static>(
+    async fn execute_once<R: Send + 'static>(
         pool: &PgPool,
         statement: &Arc<Statement>,
-        ask: Ask<R>,
+        execute: StatementFn<R>,
     ) -> (QueryResult<R>, u64) {
-        let lent = match pool.acquire().await {
-            Ok(lent) => lent,
-            Err(error) => return (Err(carry(error)), 0),
+        let pooled = match pool.acquire().await {
+            Ok(pooled) => pooled,
+            Err(error) => return (Err(wrap_in_diesel(error)), 0),
         };
         let (statement, limit) = (Arc::clone(statement), pool.statement_timeout());
-        let asked = pool.runtime().spawn(
+        let executed = pool.runtime().spawn(
             async move {
-                match lent.connection() {
-                    Some(connection) => (bounded(connection, &statement, ask, limit).await, connection.generation()),
-                    None => (Err(carry(unavailable("there is no connection"))), 0),
+                match pooled.connection() {
+                    Some(connection) => {
+                        (execute_within(connection, &statement, execute, limit).await, connection.generation())
+                    }
+                    None => (Err(wrap_in_diesel(unavailable("there is no connection"))), 0),
                 }
             }
             .in_current_span(),
         );
-        asked.await.unwrap_or_else(|error| (Err(carry(unavailable(error))), 0))
+        executed.await.unwrap_or_else(|error| (Err(wrap_in_diesel(unavailable(error))), 0))
     }
 }
 
 impl SimpleAsyncConnection for PgSession {
     async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
         let statement = Statement::plain(query);
-        self.ask(statement, |connection, statement| connection.count(statement).boxed()).await.map(drop)
+        self.execute(statement, |connection, statement| connection.count(statement).boxed()).await.map(drop)
     }
 }
 
@@ -123,7 +129,7 @@ impl AsyncConnectionCore for PgSession {
         let statement = Statement::of(&source.as_query());
         async move {
             let statement = statement?;
-            let rows = self.ask(statement, |connection, statement| connection.rows(statement).boxed()).await?;
+            let rows = self.execute(statement, |connection, statement| connection.rows(statement).boxed()).await?;
             Ok(stream::iter(rows.into_iter().map(Ok)).boxed())
         }
         .boxed()
@@ -136,13 +142,13 @@ impl AsyncConnectionCore for PgSession {
         let statement = Statement::of(&source);
         async move {
             let statement = statement?;
-            self.ask(statement, |connection, statement| connection.count(statement).boxed()).await
+            self.execute(statement, |connection, statement| connection.count(statement).boxed()).await
         }
         .boxed()
     }
 }
 
 /// Converts the error of a failed query to an error of the port.
-pub(super) fn sorted<R>(operation: &'static str, result: QueryResult<R>) -> Result<R, RepositoryError> {
+pub(super) fn map_error<R>(operation: &'static str, result: QueryResult<R>) -> Result<R, RepositoryError> {
     result.map_err(|error| super::error::repository_error(operation, error))
 }

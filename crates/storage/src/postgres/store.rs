@@ -11,7 +11,7 @@ use workers_domain::ports::{
 
 use super::migrations;
 use super::pool::PgPool;
-use super::session::{PgSession, sorted};
+use super::session::{PgSession, map_error};
 use super::transaction::PgTransaction;
 use super::url::PostgresUrl;
 use super::workers::PgWorkers;
@@ -31,7 +31,7 @@ const ALLOWED: &str = "\
     WHERE role.rolname = current_user AND db.datname = current_database()";
 
 #[derive(QueryableByName)]
-struct Allowed {
+struct AllowedConnections {
     #[diesel(sql_type = Integer)]
     connections: i32,
 }
@@ -52,7 +52,7 @@ impl PgStore {
     pub(crate) async fn connection_limits(&self) -> Result<ConnectionLimits, RepositoryError> {
         let session = &mut PgSession::new(&self.pool);
         let operation = "question for the number of connections";
-        let allowed: Allowed = sorted(operation, diesel::sql_query(ALLOWED).get_result(session).await)?;
+        let allowed: AllowedConnections = map_error(operation, diesel::sql_query(ALLOWED).get_result(session).await)?;
         let allowed = usize::try_from(allowed.connections).unwrap_or(0);
         Ok(ConnectionLimits { pool: self.pool.max_connections(), allowed })
     }

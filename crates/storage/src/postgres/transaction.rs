@@ -4,22 +4,22 @@ use async_trait::async_trait;
 use tracing::instrument;
 use workers_domain::ports::{RepositoryError, Transaction, WorkerRepository};
 
-use super::line::Line;
 use super::pool::PgPool;
-use super::session::{PgSession, sorted};
+use super::session::{PgSession, map_error};
+use super::transaction_handle::TransactionHandle;
 use super::workers::PgWorkers;
 use crate::transaction::{BEGIN, COMMIT};
 
 /// A transaction: one connection of the pool, and the repositories on it.
 pub(super) struct PgTransaction {
     workers: PgWorkers,
-    line: Line,
+    handle: TransactionHandle,
 }
 
 impl PgTransaction {
     pub(super) async fn begin(pool: &PgPool) -> Result<Self, RepositoryError> {
-        let line = sorted(BEGIN, Line::open(pool).await)?;
-        Ok(Self { workers: PgWorkers::new(PgSession::within(line.clone())), line })
+        let handle = map_error(BEGIN, TransactionHandle::open(pool).await)?;
+        Ok(Self { workers: PgWorkers::new(PgSession::within(handle.clone())), handle })
     }
 }
 
@@ -31,6 +31,6 @@ impl Transaction for PgTransaction {
 
     #[instrument(name = "storage.commit", level = "debug", skip_all)]
     async fn commit(self: Box<Self>) -> Result<(), RepositoryError> {
-        sorted(COMMIT, self.line.commit().await)
+        map_error(COMMIT, self.handle.commit().await)
     }
 }

@@ -5,14 +5,14 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use workers_domain::ports::RepositoryError;
 
 use super::file::DatabaseFile;
-use super::room::Obstacle;
+use super::writable::WriteObstacle;
 use crate::error::unavailable;
 
 /// Converts the error of opening a connection to an error of the port.
 pub(super) fn connect_error(operation: &'static str, error: ConnectionError, file: &DatabaseFile) -> RepositoryError {
     match error {
         ConnectionError::CouldntSetupConfiguration(error) => query_error(operation, error, file),
-        other => blame_directory(operation, file).unwrap_or_else(|| unavailable(other)),
+        other => directory_error(operation, file).unwrap_or_else(|| unavailable(other)),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) fn query_error(operation: &'static str, error: DieselError, file: &Da
     } else if says("disk is full") {
         RepositoryError::Full { operation, source: error.into() }
     } else if says("unable to open database file") || says("disk I/O error") || says("locking protocol") {
-        blame_directory(operation, file).unwrap_or_else(|| unavailable(error))
+        directory_error(operation, file).unwrap_or_else(|| unavailable(error))
     } else {
         RepositoryError::Refused { operation, source: error.into() }
     }
@@ -49,9 +49,9 @@ pub(super) fn query_error(operation: &'static str, error: DieselError, file: &Da
 /// Returns whether a query failed because a table or column is missing or different. Our queries never change, so the
 /// schema must have.
 pub(super) fn lacks_schema(error: &DieselError) -> bool {
-    const SAID: [&str; 4] = ["no such table", "no such column", "has no column named", "cannot modify"];
+    const STATES: [&str; 4] = ["no such table", "no such column", "has no column named", "cannot modify"];
     matches!(error, DieselError::DatabaseError(_, information)
-        if SAID.iter().any(|words| information.message().contains(words)))
+        if STATES.iter().any(|words| information.message().contains(words)))
 }
 
 /// Returns whether a query failed because another connection has locked the file.
@@ -59,10 +59,10 @@ pub(super) fn is_busy(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, information) if information.message().contains("is locked"))
 }
 
-fn blame_directory(operation: &'static str, file: &DatabaseFile) -> Option<RepositoryError> {
+fn directory_error(operation: &'static str, file: &DatabaseFile) -> Option<RepositoryError> {
     Some(match file.obstacle()? {
-        obstacle @ Obstacle::ReadOnly(_) => RepositoryError::ReadOnly { operation, source: obstacle.into() },
-        obstacle @ Obstacle::Full(..) => RepositoryError::Full { operation, source: obstacle.into() },
+        obstacle @ WriteObstacle::ReadOnly(_) => RepositoryError::ReadOnly { operation, source: obstacle.into() },
+        obstacle @ WriteObstacle::Full(..) => RepositoryError::Full { operation, source: obstacle.into() },
     })
 }
 
@@ -74,20 +74,21 @@ mod tests {
     #[test]
     fn what_sqlite_says_is_sorted_by_what_can_be_done_about_it() {
         let directory = tempfile::tempdir().unwrap();
-        let file = DatabaseFile::new(&directory.path().join("workers.sqlite3"), Access::Use).unwrap();
-        let said = |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
-        let sorted = |message| query_error("insert of a worker", said(message), &file);
-        assert!(matches!(sorted("database or disk is full"), RepositoryError::Full { .. }));
-        assert!(matches!(sorted("CHECK constraint failed"), RepositoryError::Refused { .. }));
-        assert!(matches!(sorted("attempt to write a readonly database"), RepositoryError::ReadOnly { .. }));
+        let file = DatabaseFile::new(&directory.path().join("workers.sqlite3"), Access::ReadWrite).unwrap();
+        let database_error =
+            |message: &str| DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()));
+        let converted = |message| query_error("insert of a worker", database_error(message), &file);
+        assert!(matches!(converted("database or disk is full"), RepositoryError::Full { .. }));
+        assert!(matches!(converted("CHECK constraint failed"), RepositoryError::Refused { .. }));
+        assert!(matches!(converted("attempt to write a readonly database"), RepositoryError::ReadOnly { .. }));
         for damaged in ["database disk image is malformed", "file is not a database", "malformed database schema (w)"] {
-            assert!(matches!(sorted(damaged), RepositoryError::Damaged(_)), "{damaged}");
+            assert!(matches!(converted(damaged), RepositoryError::Damaged(_)), "{damaged}");
         }
         for lacking in ["no such table: workers", "table workers has no column named name", "no such column: name"] {
-            assert!(matches!(sorted(lacking), RepositoryError::SchemaMissing), "{lacking}");
+            assert!(matches!(converted(lacking), RepositoryError::SchemaMissing), "{lacking}");
         }
         for passing in ["database is locked", "disk I/O error", "unable to open database file", "locking protocol"] {
-            assert!(matches!(sorted(passing), RepositoryError::Unavailable(_)), "{passing}");
+            assert!(matches!(converted(passing), RepositoryError::Unavailable(_)), "{passing}");
         }
     }
 }

@@ -16,7 +16,7 @@ use workers_private_files::{close_file, open_file};
 
 use super::companions::{COMPANIONS, LOG, LOG_INDEX, companion};
 use super::pair::{self, FileId, Note};
-use super::room::{Obstacle, find_obstacle};
+use super::writable::{WriteObstacle, find_write_obstacle};
 use crate::error::ConnectError;
 
 /// The mode of a directory that is created for the file. An existing directory keeps its mode, because it may be shared
@@ -27,10 +27,10 @@ const DIRECTORY_MODE: u32 = 0o700;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Read and written.
-    Use,
+    ReadWrite,
     /// Only examined. Neither the file nor anything beside it is changed. In particular SQLite must not create a log or
     /// an index, or copy the log into the file.
-    Look,
+    Inspect,
 }
 
 /// The file of a database.
@@ -72,7 +72,7 @@ struct Identity {
 
 /// The reason why the file must not be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Displaced {
+pub(super) enum UnusableFile {
     /// The file does not exist.
     #[error("the database file {} is missing", .0.display())]
     Missing(PathBuf),
@@ -117,7 +117,7 @@ impl DatabaseFile {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path must be valid UTF-8")));
         };
         let uri = format!("file://{}", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
-        if access == Access::Use {
+        if access == Access::ReadWrite {
             close_files(&path).map_err(failed)?;
         }
         Ok(Self {
@@ -142,14 +142,14 @@ impl DatabaseFile {
     }
 
     /// Returns the URI with which SQLite opens the file without creating it.
-    pub(super) fn uri(&self) -> Result<String, Displaced> {
+    pub(super) fn uri(&self) -> Result<String, UnusableFile> {
         let log = companion(&self.path, LOG);
         let parameters = match self.access {
-            Access::Use => "mode=rw",
-            Access::Look if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
-            Access::Look if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(Displaced::NoIndex(log)),
+            Access::ReadWrite => "mode=rw",
+            Access::Inspect if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
+            Access::Inspect if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(UnusableFile::NoIndex(log)),
             // There is no log, and while no server runs none will appear.
-            Access::Look => "mode=ro&immutable=1",
+            Access::Inspect => "mode=ro&immutable=1",
         };
         Ok(format!("{}?{parameters}", self.uri))
     }
@@ -238,7 +238,7 @@ impl DatabaseFile {
     /// Records which log belongs to the file, once it has been opened. A failure is only logged: without the record we
     /// just cannot detect a mismatch.
     pub(super) fn note_log(&self) {
-        if self.access == Access::Use
+        if self.access == Access::ReadWrite
             && let Err(error) = pair::note_log(&self.path)
         {
             debug!(%error, "failed to note which log belongs to the database file");
@@ -251,8 +251,8 @@ impl DatabaseFile {
     }
 
     /// Returns what prevents writing in the file's directory, if anything.
-    pub(super) fn obstacle(&self) -> Option<Obstacle> {
-        find_obstacle(self.path.parent()?)
+    pub(super) fn obstacle(&self) -> Option<WriteObstacle> {
+        find_write_obstacle(self.path.parent()?)
     }
 
     fn failed(&self, source: io::Error) -> ConnectError {
@@ -261,20 +261,20 @@ impl DatabaseFile {
 
     /// Checks that the path refers to the file that was opened first, and that its content was written by this program.
     /// The first call decides which file that is.
-    pub(super) fn check(&self) -> Result<(), Displaced> {
-        let found = self.path.metadata().map_err(|error| self.displaced(error))?;
+    pub(super) fn check(&self) -> Result<(), UnusableFile> {
+        let found = self.path.metadata().map_err(|error| self.unusable(error))?;
         let identity = Identity::of(&found);
         let opened = match self.opened.get() {
             Some(opened) => opened,
             None => self.open()?,
         };
         if opened.identity != identity {
-            return Err(Displaced::Replaced(self.path.clone()));
+            return Err(UnusableFile::Replaced(self.path.clone()));
         }
         if opened.file.is_none() {
             return Ok(());
         }
-        let id = self.id().map_err(|error| self.displaced(error))?;
+        let id = self.id().map_err(|error| self.unusable(error))?;
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         if ids.contains(&id) {
             return Ok(());
@@ -285,16 +285,16 @@ impl DatabaseFile {
                 *ids = note.ids;
                 Ok(())
             }
-            _ => Err(Displaced::Overwritten(self.path.clone())),
+            _ => Err(UnusableFile::Overwritten(self.path.clone())),
         }
     }
 
-    fn open(&self) -> Result<&Opened, Displaced> {
+    fn open(&self) -> Result<&Opened, UnusableFile> {
         if pair::is_mixed(&self.path) {
-            return Err(Displaced::LogOfAnother { path: self.path.clone(), log: companion(&self.path, LOG) });
+            return Err(UnusableFile::LogOfAnother { path: self.path.clone(), log: companion(&self.path, LOG) });
         }
         let open = || {
-            if self.access == Access::Look {
+            if self.access == Access::Inspect {
                 return Ok(Opened { identity: Identity::of(&self.path.metadata()?), file: None });
             }
             let file = File::open(&self.path)?;
@@ -303,14 +303,14 @@ impl DatabaseFile {
             self.accept(&note.map(|note| note.ids).filter(|ids| ids.contains(&id)).unwrap_or_else(|| vec![id]));
             Ok(Opened { identity: Identity::of(&file.metadata()?), file: Some(file) })
         };
-        let opened = open().map_err(|error| self.displaced(error))?;
+        let opened = open().map_err(|error| self.unusable(error))?;
         Ok(self.opened.get_or_init(|| opened))
     }
 
-    fn displaced(&self, error: io::Error) -> Displaced {
+    fn unusable(&self, error: io::Error) -> UnusableFile {
         match error.kind() {
-            io::ErrorKind::NotFound => Displaced::Missing(self.path.clone()),
-            _ => Displaced::Unknown(self.path.clone(), error),
+            io::ErrorKind::NotFound => UnusableFile::Missing(self.path.clone()),
+            _ => UnusableFile::Unknown(self.path.clone(), error),
         }
     }
 }

@@ -12,8 +12,8 @@ use super::error::{is_busy, lacks_schema, query_error};
 use super::file::{Access, DatabaseFile};
 use super::immediate::immediately;
 use super::pool::SqlitePool;
-use super::room::Obstacle;
-use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied, tell};
+use super::writable::WriteObstacle;
+use crate::migration::{Applied, MigrateError, OPERATION, apply_pending, check_applied, log_applied};
 use crate::queries::ANY_THOUSAND;
 use crate::schema::{EACH_INDEX, workers};
 use crate::worker_row::WorkerRow;
@@ -25,7 +25,7 @@ const CHECK: &str = "check of the database";
 /// Applies pending migrations.
 pub(super) async fn apply(pool: &SqlitePool) -> Result<Vec<String>, RepositoryError> {
     let apply = |connection: &mut SqliteConnection| apply_pending(connection, &MIGRATIONS).map(|applied| applied.names);
-    in_transaction(pool, apply).await.inspect(|names| tell(names))
+    in_transaction(pool, apply).await.inspect(|names| log_applied(names))
 }
 
 /// Applies pending migrations, and deletes all workers if requested.
@@ -55,10 +55,10 @@ pub(super) async fn check(pool: &SqlitePool) -> Result<(), RepositoryError> {
         let is_busy = check_writable(connection, file)?;
         match file.obstacle() {
             None => Ok(is_busy),
-            Some(obstacle @ Obstacle::ReadOnly(_)) => {
+            Some(obstacle @ WriteObstacle::ReadOnly(_)) => {
                 Err(RepositoryError::ReadOnly { operation: CHECK, source: obstacle.into() })
             }
-            Some(obstacle @ Obstacle::Full(..)) => {
+            Some(obstacle @ WriteObstacle::Full(..)) => {
                 Err(RepositoryError::Full { operation: CHECK, source: obstacle.into() })
             }
         }
@@ -70,7 +70,7 @@ fn check_schema(connection: &mut SqliteConnection, file: &DatabaseFile) -> Resul
     use crate::migration::__diesel_schema_migrations::dsl::{__diesel_schema_migrations as migrations, version};
     let applied = migrations.select(version).load(connection).map_err(|error| query_error(CHECK, error, file))?;
     check_applied::<Sqlite>(&MIGRATIONS, applied)?;
-    look(connection).map_err(|error| {
+    read_each_column(connection).map_err(|error| {
         if lacks_schema(&error) {
             RepositoryError::SchemaIncomplete(error.into())
         } else {
@@ -81,7 +81,7 @@ fn check_schema(connection: &mut SqliteConnection, file: &DatabaseFile) -> Resul
 
 /// Reads from the table and each of its indexes, and names every column. The source may be long, so only its type is
 /// read. The cache is emptied first, so that the data is read from the disk.
-fn look(connection: &mut SqliteConnection) -> QueryResult<()> {
+fn read_each_column(connection: &mut SqliteConnection) -> QueryResult<()> {
     connection.batch_execute("PRAGMA shrink_memory")?;
     let newest = workers::table.order((workers::created_at.desc(), workers::id.desc())).limit(1);
     let columns = (WorkerRow::as_select(), sql::<Text>("typeof(source_code)"));
@@ -92,7 +92,7 @@ fn look(connection: &mut SqliteConnection) -> QueryResult<()> {
 /// Takes the write lock and releases it. Returns whether another connection holds it; that does not mean that this one
 /// could not write.
 fn check_writable(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<bool, RepositoryError> {
-    if file.access() == Access::Look {
+    if file.access() == Access::Inspect {
         let may = file.may_be_written();
         return may.map(|()| false).map_err(|error| RepositoryError::Denied { operation: CHECK, source: error.into() });
     }

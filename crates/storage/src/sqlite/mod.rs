@@ -3,21 +3,21 @@
 mod backup;
 mod checkpoint;
 mod companions;
+mod cursor;
 mod error;
 mod file;
 mod immediate;
-mod line;
 mod migrations;
 mod pair;
-mod place;
 mod pool;
 mod reserve;
-mod room;
 mod session;
 mod store;
 mod transaction;
+mod transaction_handle;
 mod verify;
 mod workers;
+mod writable;
 
 pub(crate) use file::Access;
 pub(crate) use store::SqliteStore;

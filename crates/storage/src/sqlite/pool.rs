@@ -21,7 +21,7 @@ use workers_domain::ports::RepositoryError;
 
 use super::checkpoint::{checkpoint_if_due, checkpoint_now};
 use super::error::{connect_error, query_error};
-use super::file::{Access, DatabaseFile, Displaced};
+use super::file::{Access, DatabaseFile, UnusableFile};
 use super::reserve;
 use crate::error::{ConnectError, unavailable};
 use crate::options::StorageOptions;
@@ -52,10 +52,10 @@ const READ_ONLY: &str = "PRAGMA query_only = ON;";
 
 /// Settings of a connection that must not change anything. It also needs a timeout, because the log's index may be
 /// locked for a moment.
-const LOOK: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
+const INSPECT_PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
 /// Settings of a connection that only tests whether it could write: it does not wait for the lock.
-const IMPATIENT: &str = "PRAGMA busy_timeout = 0;";
+const NO_BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 0;";
 
 /// How long a caller waits for a task: longer than SQLite waits for another process, and no longer than is acceptable
 /// for a request. If the disk does not respond, the task continues for as long as that takes, and keeps its connection.
@@ -66,36 +66,36 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The connections to one file.
 pub(super) struct SqlitePool {
-    readers: Lane,
+    readers: SubPool,
     /// Connections for lists. They take long, so they are separate, and no other query waits for them.
-    listers: Lane,
-    writer: Lane,
+    listers: SubPool,
+    writer: SubPool,
     /// A connection that tests whether the others could work.
-    prober: Lane,
+    prober: SubPool,
     writes: Arc<AtomicU64>,
     /// Set while the writer is in a transaction of ours.
-    in_transaction: Mark,
+    in_transaction: Flag,
     transaction_timeout: Duration,
-    busy_since: Mutex<Option<Busy>>,
+    busy_since: Mutex<Option<BusySince>>,
     file: Arc<DatabaseFile>,
 }
 
 /// When the file was first found busy, and the number of writes through this pool until then.
 #[derive(Clone, Copy)]
-struct Busy {
+struct BusySince {
     since: Instant,
     writes: u64,
 }
 
 /// A flag that is set while something lasts.
 #[derive(Clone, Default)]
-pub(super) struct Mark(Arc<AtomicBool>);
+pub(super) struct Flag(Arc<AtomicBool>);
 
-/// Keeps a [`Mark`] set until it is dropped.
-pub(super) struct Marked<'a>(&'a Mark);
+/// Keeps a [`Flag`] set until it is dropped.
+pub(super) struct FlagGuard<'a>(&'a Flag);
 
 /// Connections of one kind, at most a fixed number of them. They are opened when they are first needed.
-struct Lane {
+struct SubPool {
     pragmas: &'static [&'static str],
     permits: Arc<Semaphore>,
     acquire_timeout: Duration,
@@ -108,18 +108,18 @@ impl SqlitePool {
     /// Creates a pool. Opens no connection yet.
     pub(super) fn new(path: &Path, access: Access, options: &StorageOptions) -> Result<Self, ConnectError> {
         let file = Arc::new(DatabaseFile::new(path, access)?);
-        let lane = |pragmas: &'static [&'static str], max_connections| {
-            let pragmas = if access == Access::Look { &[LOOK][..] } else { pragmas };
-            Lane::new(&file, pragmas, max_connections, options.acquire_timeout)
+        let sub_pool = |pragmas: &'static [&'static str], max_connections| {
+            let pragmas = if access == Access::Inspect { &[INSPECT_PRAGMAS][..] } else { pragmas };
+            SubPool::new(&file, pragmas, max_connections, options.acquire_timeout)
         };
         Ok(Self {
-            readers: lane(&[PRAGMAS, READ_ONLY], options.max_connections.max(1)),
-            listers: lane(&[PRAGMAS, READ_ONLY], options.max_listing()),
-            writer: lane(&[PRAGMAS], 1),
-            prober: lane(&[PRAGMAS, IMPATIENT], 1),
+            readers: sub_pool(&[PRAGMAS, READ_ONLY], options.max_connections.max(1)),
+            listers: sub_pool(&[PRAGMAS, READ_ONLY], options.max_listing()),
+            writer: sub_pool(&[PRAGMAS], 1),
+            prober: sub_pool(&[PRAGMAS, NO_BUSY_TIMEOUT], 1),
             file,
             writes: Arc::default(),
-            in_transaction: Mark::default(),
+            in_transaction: Flag::default(),
             transaction_timeout: options.transaction_timeout,
             busy_since: Mutex::new(None),
         })
@@ -213,16 +213,16 @@ impl SqlitePool {
         self.writer.run(operation, None, task).await
     }
 
-    /// Starts a task that writes for as long as a transaction is open. The task sets the mark that it gets meanwhile.
+    /// Starts a task that writes for as long as a transaction is open. The task sets the flag that it gets meanwhile.
     pub(super) async fn start_transaction(
         &self,
         operation: &'static str,
-        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile, &Mark) -> Result<(), RepositoryError> + Send + 'static,
+        task: impl FnOnce(&mut SqliteConnection, &DatabaseFile, &Flag) -> Result<(), RepositoryError> + Send + 'static,
     ) -> Result<JoinHandle<Result<(), RepositoryError>>, RepositoryError> {
-        let (writes, mark) = (Arc::clone(&self.writes), self.in_transaction.clone());
+        let (writes, flag) = (Arc::clone(&self.writes), self.in_transaction.clone());
         let task = move |connection: &mut SqliteConnection, file: &DatabaseFile| {
             checkpoint_if_due(connection, file);
-            let done = task(connection, file, &mark);
+            let done = task(connection, file, &flag);
             if done.is_ok() {
                 writes.fetch_add(1, Ordering::Relaxed);
             }
@@ -253,7 +253,7 @@ impl SqlitePool {
             *noted = None;
             return Ok(());
         }
-        let now = Busy { since: Instant::now(), writes: self.writes.load(Ordering::Relaxed) };
+        let now = BusySince { since: Instant::now(), writes: self.writes.load(Ordering::Relaxed) };
         let first = noted.filter(|first| first.writes == now.writes).unwrap_or(now);
         *noted = Some(first);
         if first.since.elapsed() < BUSY_PATIENCE {
@@ -271,11 +271,11 @@ fn reading<R>(
     move |connection, file| task(connection).map_err(|error| query_error(operation, error, file))
 }
 
-impl Mark {
-    /// Sets the mark until the returned value is dropped.
-    pub(super) fn set(&self) -> Marked<'_> {
+impl Flag {
+    /// Sets the flag until the returned value is dropped.
+    pub(super) fn set(&self) -> FlagGuard<'_> {
         self.0.store(true, Ordering::Relaxed);
-        Marked(self)
+        FlagGuard(self)
     }
 
     fn is_set(&self) -> bool {
@@ -283,13 +283,13 @@ impl Mark {
     }
 }
 
-impl Drop for Marked<'_> {
+impl Drop for FlagGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(false, Ordering::Relaxed);
     }
 }
 
-impl Lane {
+impl SubPool {
     fn new(
         file: &Arc<DatabaseFile>,
         pragmas: &'static [&'static str],
@@ -335,7 +335,7 @@ impl Lane {
             let _entered = span.entered();
             // Bound to a name so that it is dropped last, after the connection has been returned.
             let _permit = permit;
-            file.check().map_err(displaced)?;
+            file.check().map_err(unusable)?;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let was_open = taken.is_some();
             let mut connection = match taken {
@@ -355,13 +355,13 @@ impl Lane {
                 (Ok(()), _) if is_spoiled(&result) || is_in_transaction(&mut connection) => drop(connection),
                 _ => idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection),
             }
-            checked.map_err(displaced)?;
+            checked.map_err(unusable)?;
             result
         }))
     }
 }
 
-impl Drop for Lane {
+impl Drop for SubPool {
     fn drop(&mut self) {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         if !idle.is_empty() && self.file.check().is_err() {
@@ -388,8 +388,8 @@ pub(super) fn not_done(operation: &'static str, patience: Duration) -> Repositor
     unavailable(format!("the {operation} was not done within {patience:?}: the disk does not answer"))
 }
 
-fn displaced(displaced: Displaced) -> RepositoryError {
-    unavailable(displaced)
+fn unusable(unusable: UnusableFile) -> RepositoryError {
+    unavailable(unusable)
 }
 
 /// Returns whether a connection is no longer usable: one that was opened while the file was read-only stays read-only,
@@ -404,7 +404,7 @@ fn connect(
     pragmas: &[&str],
 ) -> Result<SqliteConnection, RepositoryError> {
     let failed = |error| connect_error(operation, error, file);
-    let uri = file.uri().map_err(displaced)?;
+    let uri = file.uri().map_err(unusable)?;
     let mut connection = SqliteConnection::establish(&uri).map_err(failed)?;
     for pragma in pragmas {
         execute_patiently(&mut connection, pragma)
@@ -478,7 +478,7 @@ mod tests {
 
     fn pool(directory: &Path, max_connections: usize) -> Arc<SqlitePool> {
         let options = StorageOptions { max_connections, ..StorageOptions::default() };
-        let pool = SqlitePool::new(&directory.join("workers.sqlite3"), Access::Use, &options).unwrap();
+        let pool = SqlitePool::new(&directory.join("workers.sqlite3"), Access::ReadWrite, &options).unwrap();
         pool.file().create_if_none().unwrap();
         Arc::new(pool)
     }

@@ -7,8 +7,8 @@ use diesel::{QueryResult, SqliteConnection};
 use workers_domain::ports::RepositoryError;
 
 use super::immediate::immediately;
-use super::line::Line;
 use super::pool::SqlitePool;
+use super::transaction_handle::TransactionHandle;
 
 /// A pool or a transaction, as used by repositories. Cheap to clone.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub(super) enum SqliteSession {
     /// Each task is independent.
     Pool(Arc<SqlitePool>),
     /// The tasks belong to a transaction.
-    Transaction(Line),
+    Transaction(TransactionHandle),
 }
 
 impl SqliteSession {
@@ -28,7 +28,7 @@ impl SqliteSession {
     ) -> Result<R, RepositoryError> {
         match self {
             Self::Pool(pool) => pool.read(operation, task).await,
-            Self::Transaction(line) => line.ask(operation, task).await,
+            Self::Transaction(handle) => handle.execute(operation, task).await,
         }
     }
 
@@ -40,7 +40,7 @@ impl SqliteSession {
     ) -> Result<R, RepositoryError> {
         match self {
             Self::Pool(pool) => pool.read_list(operation, task).await,
-            Self::Transaction(line) => line.ask(operation, task).await,
+            Self::Transaction(handle) => handle.execute(operation, task).await,
         }
     }
 
@@ -52,7 +52,7 @@ impl SqliteSession {
     ) -> Result<R, RepositoryError> {
         match self {
             Self::Pool(pool) => pool.write(operation, task).await,
-            Self::Transaction(line) => line.ask(operation, task).await,
+            Self::Transaction(handle) => handle.execute(operation, task).await,
         }
     }
 
@@ -65,7 +65,7 @@ impl SqliteSession {
     ) -> Result<R, RepositoryError> {
         match self {
             Self::Pool(pool) => pool.write_to_make_room(operation, task).await,
-            Self::Transaction(line) => line.ask(operation, task).await,
+            Self::Transaction(handle) => handle.execute(operation, task).await,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::error::{chain, unavailable};
 const OPERATION: &str = "look at the whole database";
 
 /// Stops at the first finding, because one is enough to refuse the file.
-const LOOK: &str = "PRAGMA quick_check(1)";
+const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
 
 const SOUND: &str = "ok";
 
@@ -62,7 +62,7 @@ fn quick_check(file: &DatabaseFile) -> Result<(), RepositoryError> {
         other => other,
     };
     connection.batch_execute("PRAGMA busy_timeout = 10000").map_err(failed)?;
-    let found: Vec<Finding> = diesel::sql_query(LOOK).load(&mut connection).map_err(failed)?;
+    let found: Vec<Finding> = diesel::sql_query(QUICK_CHECK).load(&mut connection).map_err(failed)?;
     match found.first() {
         Some(finding) if finding.quick_check != SOUND => Err(damaged(file, &finding.quick_check)),
         _ => Ok(()),

@@ -7,19 +7,19 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool};
 use tracing::instrument;
 use workers_domain::access::TenantScope;
-use workers_domain::ports::{InvocationMark, ListPlace, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::ports::{LastInvocation, Page, PageCursor, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, TenantId, Worker, WorkerId};
 
-use super::place::{Key, ListedRow};
+use super::cursor::{ListedRow, SortKey};
 use super::session::{SqliteSession, together};
 use crate::pages::Pages;
 use crate::queries::{
-    Scope, all_in_scope, by_id, due_to_expire, in_revision, in_scope, not_invoked_since, snapshots_in_use, spelled,
+    Scope, all_in_scope, by_id, due_to_expire, id_texts, in_revision, in_scope, not_invoked_since, snapshots_in_use,
     stuck_in_creating, without,
 };
 use crate::schema::workers;
 use crate::sql_types::IdValue;
-use crate::stored_id::{StoredId, may_stand_in};
+use crate::stored_id::{StoredId, may_be_substitute};
 use crate::worker_row::{INSERT, NewWorkerRow, StateChange, WorkerRow, column_time};
 
 /// The repository of workers in a session.
@@ -49,7 +49,7 @@ impl WorkerRepository for SqliteWorkers {
         let scope = Scope::from(scope);
         let query = in_scope(id.into(), scope).select(WorkerRow::as_select());
         let find = move |connection: &mut SqliteConnection| match query.first(connection).optional()? {
-            None if may_stand_in(id) => odd_row(connection, scope, id)?
+            None if may_be_substitute(id) => odd_row(connection, scope, id)?
                 .map(|rowid| {
                     workers::table
                         .filter(sql::<Bool>("rowid = ").bind::<BigInt, _>(rowid))
@@ -71,7 +71,7 @@ impl WorkerRepository for SqliteWorkers {
 
     #[instrument(name = "storage.worker.list", level = "debug", skip_all)]
     async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
-        let after = request.after.as_ref().map(Key::read).transpose()?;
+        let after = request.after.as_ref().map(SortKey::read).transpose()?;
         let (tenant, length) = (scope.tenant(), request.length());
         let read = move |connection: &mut SqliteConnection| {
             let (rows, next) = read_page(connection, tenant, after.as_ref(), length)?;
@@ -103,22 +103,22 @@ impl WorkerRepository for SqliteWorkers {
 
     #[instrument(name = "storage.worker.find_unused_snapshots", level = "debug", skip_all)]
     async fn find_unused_snapshots(&self, among: &[SnapshotId]) -> Result<Vec<SnapshotId>, RepositoryError> {
-        let query = snapshots_in_use(spelled(among));
+        let query = snapshots_in_use(id_texts(among));
         let find = move |connection: &mut SqliteConnection| query.load(connection);
         Ok(without(among, self.session.read("search for unused snapshots", find).await?))
     }
 
-    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(marks = marks.len()))]
-    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
-        if marks.is_empty() {
+    #[instrument(name = "storage.worker.record_invocations", level = "debug", skip_all, fields(invocations = invocations.len()))]
+    async fn record_invocations(&self, invocations: &[LastInvocation]) -> Result<(), RepositoryError> {
+        if invocations.is_empty() {
             return Ok(());
         }
-        let marks = marks.to_vec();
+        let invocations = invocations.to_vec();
         let record = move |connection: &mut SqliteConnection| {
             together(connection, |connection| {
-                for mark in marks {
-                    let at = column_time(mark.at);
-                    diesel::update(not_invoked_since(mark.worker_id.into(), at))
+                for invocation in invocations {
+                    let at = column_time(invocation.at);
+                    diesel::update(not_invoked_since(invocation.worker_id.into(), at))
                         .set(workers::last_invoked_at.eq(at))
                         .execute(connection)?;
                 }
@@ -154,7 +154,7 @@ impl WorkerRepository for SqliteWorkers {
                 let delete = diesel::delete(in_scope(id.into(), scope));
                 let removed: Vec<WorkerRow> = delete.returning(WorkerRow::as_returning()).load(connection)?;
                 match removed.into_iter().next() {
-                    None if may_stand_in(id) => odd_row(connection, scope, id)?
+                    None if may_be_substitute(id) => odd_row(connection, scope, id)?
                         .map(|rowid| {
                             let delete =
                                 diesel::delete(workers::table.filter(sql::<Bool>("rowid = ").bind::<BigInt, _>(rowid)));
@@ -170,14 +170,14 @@ impl WorkerRepository for SqliteWorkers {
     }
 }
 
-/// Reads the rows of a page, and the place after them if there are more. If the page cannot end at its last row, it
+/// Reads the rows of a page, and the cursor after them if there are more. If the page cannot end at its last row, it
 /// ends at the next row where it can.
 fn read_page(
     connection: &mut SqliteConnection,
     tenant: Option<TenantId>,
-    after: Option<&Key>,
+    after: Option<&SortKey>,
     limit: usize,
-) -> QueryResult<(Vec<ListedRow>, Option<ListPlace>)> {
+) -> QueryResult<(Vec<ListedRow>, Option<PageCursor>)> {
     // Read one row more than the page has, to find out whether there is another page.
     let mut count = limit.saturating_add(1);
     loop {
@@ -189,7 +189,7 @@ fn read_page(
         if let Some(tenant) = tenant {
             query = query.filter(workers::tenant_id.eq(IdValue::from(tenant)));
         }
-        if let Some(Key { created_at, id }) = after {
+        if let Some(SortKey { created_at, id }) = after {
             let [(before_time, behind_time), (before_id, behind_id)] = [created_at.around(), id.around()];
             // Compare as a pair, so that the index over both columns finds the first row.
             let is_behind = sql::<Bool>(&format!("(created_at, id) < ({before_time}"))
@@ -201,9 +201,9 @@ fn read_page(
         }
         let mut rows: Vec<ListedRow> = query.load(connection)?;
         let ends = limit..rows.len();
-        if let Some((length, place)) = ends.into_iter().find_map(|length| Some((length, rows[length - 1].place()?))) {
+        if let Some((length, cursor)) = ends.into_iter().find_map(|length| Some((length, rows[length - 1].cursor()?))) {
             rows.truncate(length);
-            return Ok((rows, Some(place)));
+            return Ok((rows, Some(cursor)));
         }
         if rows.len() < count {
             return Ok((rows, None));

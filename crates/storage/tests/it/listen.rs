@@ -1,13 +1,13 @@
 //! Which changes a server receives from another one that uses the same Postgres.
 
 use uuid::Uuid;
-use workers_domain::ports::{InvocationMark, StoredChange, StoredChanges, Update};
+use workers_domain::ports::{LastInvocation, StoredChange, StoredChanges, Update};
 use workers_domain::{SnapshotId, StoredWorker, TenantId, Worker, WorkerId};
 use workers_testing::{ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{at, connect, worker};
 
-/// More marks than one notification can hold.
+/// More invocations than one notification can hold.
 const MANY: i64 = 250;
 
 fn of_tenant(tenant_id: TenantId) -> Worker {
@@ -51,33 +51,35 @@ async fn every_change_names_the_tenant_whose_worker_it_is() {
 }
 
 #[tokio::test]
-async fn invocations_are_told_tenant_by_tenant_however_many_there_are() {
+async fn invocations_are_notified_tenant_by_tenant_however_many_there_are() {
     let url = ThrowAwayPostgres::shared().create_database().await;
     let (here, there) = (connect(&url).await, connect(&url).await);
     here.store().schema().apply_migrations().await.unwrap();
     let tenants = [TenantId::DEFAULT, TenantId::from(Uuid::from_u128(7))];
     let mut expected = tenants.map(|_| Vec::new());
-    let mut marks = Vec::new();
+    let mut invocations = Vec::new();
     for number in 0..MANY {
         for (tenant, expected) in tenants.iter().zip(&mut expected) {
             let worker = of_tenant(*tenant);
             there.store().workers().insert(&worker, "").await.unwrap();
-            let mark = InvocationMark { worker_id: worker.id, at: at(number) };
-            expected.push(mark);
-            marks.push(mark);
+            let invocation = LastInvocation { worker_id: worker.id, at: at(number) };
+            expected.push(invocation);
+            invocations.push(invocation);
         }
     }
     let mut changes = here.store().listen().unwrap();
     assert_eq!(changes.next().await, StoredChange::Missed);
-    there.store().workers().record_invocations(&marks).await.unwrap();
+    there.store().workers().record_invocations(&invocations).await.unwrap();
 
     let mut told = tenants.map(|_| Vec::new());
-    while told.iter().map(Vec::len).sum::<usize>() < marks.len() {
-        let StoredChange::Invoked { tenant, marks } = next(&mut changes).await else { continue };
+    while told.iter().map(Vec::len).sum::<usize>() < invocations.len() {
+        let StoredChange::Invoked { tenant, invocations } = next(&mut changes).await else { continue };
         let which = tenants.iter().position(|known| *known == tenant).unwrap();
-        told[which].extend(marks);
+        told[which].extend(invocations);
     }
-    let in_order = |marks: &mut Vec<InvocationMark>| marks.sort_by_key(|mark| (mark.worker_id, mark.at));
+    let in_order = |invocations: &mut Vec<LastInvocation>| {
+        invocations.sort_by_key(|invocation| (invocation.worker_id, invocation.at));
+    };
     told.iter_mut().for_each(in_order);
     expected.iter_mut().for_each(in_order);
     assert_eq!(told, expected);

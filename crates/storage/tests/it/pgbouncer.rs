@@ -10,7 +10,7 @@ use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use workers_domain::ports::{ExistingWorkers, InvocationMark, Store, Update};
+use workers_domain::ports::{ExistingWorkers, LastInvocation, Store, Update};
 use workers_testing::{AllWorkers as _, ThrowAwayPostgres, scope_of_all};
 
 use crate::support::{Fixture, at, connect_with, of, worker};
@@ -144,8 +144,8 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
             store.workers().insert(&worker, "source").await.unwrap();
             worker.fail("no").unwrap();
             assert_eq!(store.workers().update_state(&mut worker).await.unwrap(), Update::Updated);
-            let mark = InvocationMark { worker_id: worker.id, at: at(5) };
-            store.workers().record_invocations(&[mark]).await.unwrap();
+            let invocation = LastInvocation { worker_id: worker.id, at: at(5) };
+            store.workers().record_invocations(&[invocation]).await.unwrap();
             let found = store.workers().find_by_id(&scope_of_all(), worker.id).await.unwrap().unwrap();
             assert_eq!((found.error_message(), found.last_invoked_at), (Some("no"), Some(at(5))));
             assert_eq!(

@@ -53,7 +53,7 @@ async fn a_row_that_cannot_be_read_hides_no_other_and_can_be_deleted_whatever_co
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
+async fn a_row_that_cannot_be_read_keeps_its_position_in_the_pages() {
     let server = ThrowAwayPostgres::shared();
     for change in
         ["status = 'asleep'", "created_at = 'infinity'", "created_at = '-infinity'", "created_at = '0044-03-15 BC'"]

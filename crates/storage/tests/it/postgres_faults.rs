@@ -46,7 +46,7 @@ fn database_of(url: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_database_that_is_read_only_for_a_while_is_told_as_that_and_its_sessions_are_not_kept() {
+async fn a_database_that_is_read_only_for_a_while_is_reported_as_that_and_its_sessions_are_not_kept() {
     let server = ThrowAwayPostgres::shared();
     let (url, store) = prepared(server, &of(4)).await;
     let administration = server.url("postgres");
@@ -123,7 +123,7 @@ async fn a_locked_table_ends_each_statement_in_time_and_leaves_none_behind() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_renamed_and_rights_that_are_revoked_are_told_and_nothing_is_made_instead() {
+async fn a_table_that_is_renamed_and_rights_that_are_revoked_are_reported_and_nothing_is_made_instead() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     let database = connect(&url).await;
@@ -142,7 +142,7 @@ async fn a_table_that_is_renamed_and_rights_that_are_revoked_are_told_and_nothin
 }
 
 #[tokio::test]
-async fn rights_that_are_revoked_are_told_as_denied_and_all_is_well_when_they_are_granted() {
+async fn rights_that_are_revoked_are_reported_as_denied_and_all_is_well_when_they_are_granted() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     connect(&url).await.store().schema().apply_migrations().await.unwrap();

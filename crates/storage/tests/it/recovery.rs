@@ -70,7 +70,7 @@ async fn more_callers_than_connections_take_turns() {
 }
 
 #[tokio::test]
-async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
+async fn a_caller_that_waited_too_long_for_a_connection_gets_an_error() {
     let server = ThrowAwayPostgres::shared();
     let url = server.create_database().await;
     connect(&url).await.store().schema().set_up(ExistingWorkers::Keep).await.unwrap();

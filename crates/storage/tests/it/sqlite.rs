@@ -262,7 +262,7 @@ async fn a_tenant_that_is_no_id_is_refused_also_when_it_is_written_by_hand() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_keeps_its_place_in_the_pages() {
+async fn a_row_that_cannot_be_read_keeps_its_position_in_the_pages() {
     for change in [
         "status = 'asleep'",
         "created_at = 'yesterday'",
@@ -344,7 +344,7 @@ async fn another_process_that_writes_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_caller_that_waited_too_long_for_a_connection_is_told() {
+async fn a_caller_that_waited_too_long_for_a_connection_gets_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let store = connect_with(&url_in(directory.path()), &impatient()).await.store();
     store.schema().set_up(ExistingWorkers::Keep).await.unwrap();

@@ -37,7 +37,7 @@ fn break_root_of(file: &Path, name: &str) {
 }
 
 #[tokio::test]
-async fn a_broken_page_of_the_table_or_of_an_index_is_told_as_damage_while_the_server_runs() {
+async fn a_broken_page_of_the_table_or_of_an_index_is_reported_as_damage_while_the_server_runs() {
     for name in ["workers", "workers_created_at_idx", "workers_status_idx", "sqlite_autoindex_workers_1"] {
         let directory = tempfile::tempdir().unwrap();
         let (fixture, kept) = with_worker(directory.path()).await;
@@ -73,7 +73,7 @@ async fn a_look_at_all_of_a_broken_file_names_it_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_look_that_takes_too_long_goes_on_and_tells_every_check_what_it_found() {
+async fn a_verification_that_takes_too_long_goes_on_and_every_check_returns_its_findings() {
     let directory = tempfile::tempdir().unwrap();
     drop(with_worker(directory.path()).await);
     let file = directory.path().join("workers.sqlite3");
@@ -230,7 +230,7 @@ fn copy_files(from: &Path, to: &Path) {
 
 /// Opens the database read-only.
 async fn look(directory: &Path) -> Database {
-    Database::look(&url_in(directory).parse().unwrap(), &StorageOptions::default()).await.unwrap()
+    Database::inspect(&url_in(directory).parse().unwrap(), &StorageOptions::default()).await.unwrap()
 }
 
 /// Returns the files with their modes and contents. The log's index is left out, because it contains locks and counters
@@ -245,7 +245,7 @@ fn files_of(directory: &Path) -> BTreeMap<OsString, (u32, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn a_table_or_a_column_that_went_after_the_migrations_is_told_apart_from_no_schema() {
+async fn a_table_or_a_column_that_went_after_the_migrations_is_distinguished_from_no_schema() {
     for sql in ["ALTER TABLE workers RENAME TO gone", "ALTER TABLE workers RENAME COLUMN source_code TO gone"] {
         let directory = tempfile::tempdir().unwrap();
         let (fixture, _) = with_worker(directory.path()).await;
@@ -289,7 +289,7 @@ async fn another_process_that_keeps_the_file_locked_is_a_fault_that_ends_with_it
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_as_one_by_check_and_insert_and_all_is_well_when_there_is_room_again() {
+async fn a_full_disk_is_reported_as_one_by_check_and_insert_and_all_is_well_when_there_is_room_again() {
     for options in ["size=2m", "nr_inodes=40"] {
         let disk = SmallDisk::mount(options);
         let (fixture, kept) = with_worker(disk.path()).await;
@@ -328,7 +328,7 @@ async fn a_database_that_cannot_be_opened_for_want_of_room_says_so() {
 }
 
 #[tokio::test]
-async fn a_read_only_file_system_is_told_as_one_and_all_is_well_when_it_is_writable_again() {
+async fn a_read_only_file_system_is_reported_as_one_and_all_is_well_when_it_is_writable_again() {
     let disk = SmallDisk::mount("size=4m");
     let (fixture, kept) = with_worker(disk.path()).await;
     drop(fixture);
@@ -350,7 +350,7 @@ async fn a_read_only_file_system_is_told_as_one_and_all_is_well_when_it_is_writa
 }
 
 #[tokio::test]
-async fn a_file_system_that_an_error_turns_read_only_under_an_open_database_is_told_as_one() {
+async fn a_file_system_that_an_error_turns_read_only_under_an_open_database_is_reported_as_one() {
     let disk = SmallDisk::that_can_fail();
     let directory = disk.path().join("data");
     let (fixture, kept) = with_worker(&directory).await;

@@ -88,7 +88,7 @@ async fn on_sqlite_a_transaction_that_is_held_for_too_long_is_rolled_back() {
 }
 
 #[tokio::test]
-async fn on_postgres_the_second_of_two_open_transactions_is_told_what_became_of_the_first() {
+async fn on_postgres_the_second_of_two_open_transactions_sees_what_became_of_the_first() {
     let store = on_postgres(&of(3)).await;
     for commits in [true, false] {
         let read = inserted(&*store).await;

@@ -1,7 +1,7 @@
 //! A store in memory.
 
+mod cursor;
 mod pending;
-mod place;
 mod state;
 mod transaction;
 mod workers;
@@ -57,7 +57,7 @@ impl FakeStore {
 
     /// Makes every call do its work and then fail, as if the response were lost, until [`recover`](Self::recover).
     pub fn lose_answers(&self, reason: &'static str) {
-        lock(&self.state).lost_answers = Some(reason);
+        lock(&self.state).lost_responses = Some(reason);
     }
 
     /// Makes every write fail, until [`recover`](Self::recover).
@@ -67,7 +67,7 @@ impl FakeStore {
 
     /// Applies this change to the same worker just before the next update, as another server would.
     pub fn overtake_next_update(&self, change: impl FnOnce(&mut Worker) + Send + 'static) {
-        lock(&self.state).overtaking = Some(Box::new(change));
+        lock(&self.state).concurrent_change = Some(Box::new(change));
     }
 
     /// Removes a worker at once, as another server would. Returns whether it existed.
@@ -82,7 +82,7 @@ impl FakeStore {
         let mut state = lock(&self.state);
         state.outage = None;
         state.calls_left = None;
-        state.lost_answers = None;
+        state.lost_responses = None;
         state.is_read_only = false;
     }
 }
@@ -151,7 +151,7 @@ mod tests {
     crate::store_conformance!(fake, store);
 
     #[tokio::test]
-    async fn it_fails_when_told_to_until_it_recovers() {
+    async fn it_fails_on_request_until_it_recovers() {
         let store = FakeStore::new();
         store.fail("the cable is out");
         assert!(matches!(store.workers().list().await, Err(RepositoryError::Unavailable(_))));

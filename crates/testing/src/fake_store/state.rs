@@ -10,7 +10,7 @@ pub(super) type Shared = Mutex<State>;
 
 pub(super) type StoredWorkers = BTreeMap<WorkerId, Stored>;
 
-type Overtaking = Box<dyn FnOnce(&mut Worker) + Send>;
+type ConcurrentChange = Box<dyn FnOnce(&mut Worker) + Send>;
 
 #[derive(Default)]
 pub(super) struct State {
@@ -20,9 +20,9 @@ pub(super) struct State {
     /// How many calls succeed before the outage. With `None` the outage begins at once.
     pub(super) calls_left: Option<usize>,
     /// Why calls fail after they have done their work. `None` if they do not.
-    pub(super) lost_answers: Option<&'static str>,
+    pub(super) lost_responses: Option<&'static str>,
     pub(super) is_read_only: bool,
-    pub(super) overtaking: Option<Overtaking>,
+    pub(super) concurrent_change: Option<ConcurrentChange>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +45,7 @@ impl State {
 
     /// Returns the result of a call, or an error if responses are lost.
     pub(super) fn deliver<R>(&self, answer: Result<R, RepositoryError>) -> Result<R, RepositoryError> {
-        self.lost_answers.map_or(answer, |reason| Err(RepositoryError::Unavailable(reason.into())))
+        self.lost_responses.map_or(answer, |reason| Err(RepositoryError::Unavailable(reason.into())))
     }
 }
 

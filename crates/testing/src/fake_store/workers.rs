@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use workers_domain::access::TenantScope;
-use workers_domain::ports::{InvocationMark, Page, PageRequest, RepositoryError, Update, WorkerRepository};
+use workers_domain::ports::{LastInvocation, Page, PageRequest, RepositoryError, Update, WorkerRepository};
 use workers_domain::{SnapshotId, StoredWorker, Worker, WorkerId, WorkerState, WorkerStatus};
 
+use super::cursor;
 use super::pending::{Pending, rolled_back};
-use super::place;
 use super::state::{Shared, Stored, StoredWorkers, lock};
 
 /// The workers of a store, or of a transaction on it.
@@ -103,23 +103,23 @@ impl WorkerRepository for FakeWorkers {
 
     async fn list_page(&self, scope: &TenantScope, request: &PageRequest) -> Result<Page<Worker>, RepositoryError> {
         let after = request.after.as_ref();
-        let after = after.map(|after| place::read(after).ok_or(RepositoryError::UnknownPlace)).transpose()?;
+        let after = after.map(|after| cursor::read(after).ok_or(RepositoryError::UnknownCursor)).transpose()?;
         let mut items = self.collect(|worker| {
-            scope.contains(worker.tenant_id()) && after.is_none_or(|after| place::key(worker) < after)
+            scope.contains(worker.tenant_id()) && after.is_none_or(|after| cursor::key(worker) < after)
         })?;
-        items.sort_by_key(|worker| Reverse(place::key(worker)));
+        items.sort_by_key(|worker| Reverse(cursor::key(worker)));
         let length = request.length();
-        let next = (items.len() > length).then(|| place::of(&items[length - 1]));
+        let next = (items.len() > length).then(|| cursor::of(&items[length - 1]));
         items.truncate(length);
         Ok(Page { items, next })
     }
 
     async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
         let changed = as_stored(worker);
-        let overtaking = lock(&self.state).overtaking.take();
+        let concurrent_change = lock(&self.state).concurrent_change.take();
         let update = self.write("change of a worker", |workers| {
             let stored = workers.get_mut(&worker.id);
-            if let (Some(change), Some(stored)) = (overtaking, stored) {
+            if let (Some(change), Some(stored)) = (concurrent_change, stored) {
                 change(&mut stored.worker);
                 stored.worker.revision = stored.worker.revision.next();
             }
@@ -146,11 +146,11 @@ impl WorkerRepository for FakeWorkers {
         Ok(among.iter().filter(|id| !used.contains(id)).cloned().collect())
     }
 
-    async fn record_invocations(&self, marks: &[InvocationMark]) -> Result<(), RepositoryError> {
+    async fn record_invocations(&self, invocations: &[LastInvocation]) -> Result<(), RepositoryError> {
         self.write("record of invocations", |workers| {
-            for mark in marks {
-                if let Some(stored) = workers.get_mut(&mark.worker_id) {
-                    let at = mark.at.trunc_subsecs(6);
+            for invocation in invocations {
+                if let Some(stored) = workers.get_mut(&invocation.worker_id) {
+                    let at = invocation.at.trunc_subsecs(6);
                     stored.worker.last_invoked_at = stored.worker.last_invoked_at.max(Some(at));
                 }
             }

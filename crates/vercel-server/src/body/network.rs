@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_read_back_in_the_other_form() {
-        for (asked, back) in [
+        for (requested, returned) in [
             (json!({ "mode": "allow-all" }), json!({ "mode": "allow-all" })),
             (json!({ "mode": "deny-all" }), json!({ "mode": "deny-all" })),
             (
@@ -112,7 +112,7 @@ mod tests {
                 json!({ "mode": "custom", "allowedDomains": ["example.com"] }),
             ),
         ] {
-            assert_eq!(parse(asked.clone()), Ok(back), "{asked}");
+            assert_eq!(parse(requested.clone()), Ok(returned), "{requested}");
         }
     }
 

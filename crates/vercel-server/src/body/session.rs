@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::sandbox::{ARCHITECTURE, RUNTIME};
-use crate::model::{Millis, NetworkSetting, SessionRecord, SessionStatus, Used};
+use crate::model::{Millis, NetworkSetting, SessionRecord, SessionStatus, Usage};
 
 /// The port of the hosted service's interactive shells. A client fails without it.
 const INTERACTIVE_PORT: u16 = 26661;
@@ -56,7 +56,7 @@ struct NetworkTransferView {
 }
 
 impl NetworkTransferView {
-    fn new(used: Used) -> Option<Self> {
+    fn new(used: Usage) -> Option<Self> {
         Some(Self { ingress: used.ingress?, egress: used.egress? })
     }
 }

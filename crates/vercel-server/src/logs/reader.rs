@@ -11,7 +11,7 @@ use futures_util::stream::try_unfold;
 use tokio::sync::watch;
 
 use super::log::{CommandLog, Progress};
-use crate::session::Transfer;
+use crate::session::TransferPermit;
 use crate::store::blocking;
 
 /// Maximum number of bytes in one read.
@@ -26,19 +26,19 @@ pub(crate) struct LogReader {
     /// Opened once, so that it stays readable after the file is removed.
     file: Option<Arc<File>>,
     /// Counts this reader against the session's limit of transfers.
-    _place: Option<Transfer>,
+    _permit: Option<TransferPermit>,
 }
 
 impl LogReader {
     /// Creates a reader at the beginning of the log.
     pub(crate) fn new(log: Arc<CommandLog>) -> Self {
         let progress = log.progress();
-        Self { log, progress, position: 0, file: None, _place: None }
+        Self { log, progress, position: 0, file: None, _permit: None }
     }
 
-    /// Keeps `place` for as long as the reader exists.
-    pub(crate) fn in_place(self, place: Transfer) -> Self {
-        Self { _place: Some(place), ..self }
+    /// Keeps `permit` for as long as the reader exists.
+    pub(crate) fn with_permit(self, permit: TransferPermit) -> Self {
+        Self { _permit: Some(permit), ..self }
     }
 
     /// Waits for the next piece and returns it; `None` at the end.

@@ -6,14 +6,14 @@ mod network;
 mod sandbox;
 mod session;
 mod snapshot;
-mod used;
+mod usage;
 
 pub(crate) use change::Change;
 pub(crate) use network::NetworkSetting;
 pub(crate) use sandbox::{KeepLastSnapshots, Route, SandboxKey, SandboxRecord};
 pub(crate) use session::{SessionRecord, SessionStatus};
 pub(crate) use snapshot::{CreationMethod, SnapshotRecord, SnapshotStatus};
-pub(crate) use used::Used;
+pub(crate) use usage::Usage;
 
 /// Milliseconds since the Unix epoch.
 pub(crate) type Millis = i64;

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_names_nobody_permits_nobody() {
+    fn a_list_without_names_permits_no_host() {
         assert_eq!(custom(&[], &[], &["10.0.0.0/8"]), Ok(NetworkPolicy::AllowList(Vec::new())));
     }
 

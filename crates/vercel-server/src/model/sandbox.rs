@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, NetworkSetting, Used};
+use super::{Millis, NetworkSetting, Usage};
 
 /// Identifies a sandbox: its name, and the scope in which the name is unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub(crate) struct SandboxRecord {
     pub(crate) total_duration: u64,
     /// What its ended sessions have used. Unknown if the usage of one of them is unknown.
     #[serde(default)]
-    pub(crate) total_used: Used,
+    pub(crate) total_used: Usage,
     /// When it was created.
     pub(crate) created_at: Millis,
     /// When its record last changed.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, NetworkSetting, SandboxKey, Used, period};
+use super::{Millis, NetworkSetting, SandboxKey, Usage, period};
 
 /// The record of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub(crate) struct SessionRecord {
     pub(crate) snapshotted_at: Option<Millis>,
     /// What it has used; set when it has ended.
     #[serde(default)]
-    pub(crate) used: Used,
+    pub(crate) used: Usage,
     /// When its record last changed.
     pub(crate) updated_at: Millis,
 }

@@ -7,8 +7,8 @@ use tokio_util::task::TaskTracker;
 use workers_domain::{Budget, Refusal, Resources, Sharing};
 
 use super::accounts::accounts;
-use super::freed::Freed;
-use super::place::Place;
+use super::container_permit::ContainerPermit;
+use super::last_releases::LastReleases;
 use super::start_error::StartError;
 use crate::VercelServerOptions;
 use crate::error::{ApiError, ErrorCode};
@@ -18,8 +18,8 @@ use crate::sizes::ContainerSizes;
 pub(super) struct Admission {
     budget: Arc<Budget>,
     sizes: ContainerSizes,
-    freed: Arc<Freed>,
-    places: TaskTracker,
+    last_releases: Arc<LastReleases>,
+    tokens: TaskTracker,
 }
 
 impl Admission {
@@ -32,19 +32,19 @@ impl Admission {
             return Err(StartError::NoRoom(resource));
         }
         let accounts: Vec<_> = accounts(options).into_iter().map(str::to_owned).collect();
-        let freed = Arc::new(Freed::new(accounts.iter().cloned(), Instant::now()));
+        let last_releases = Arc::new(LastReleases::new(accounts.iter().cloned(), Instant::now()));
         let most_percent = u64::from(options.team_share_percent);
         let budget = Budget::new(total, Sharing { accounts, most_percent, smallest });
         options.sizes.max_vcpus = options.sizes.largest(budget.most());
-        Ok(Self { budget, sizes: options.sizes, freed, places: TaskTracker::new() })
+        Ok(Self { budget, sizes: options.sizes, last_releases, tokens: TaskTracker::new() })
     }
 
     /// Takes room for a container of a team. Refuses the request if the container does not fit.
-    pub(super) fn admit(&self, team: &str, vcpus: u32) -> Result<Place, ApiError> {
+    pub(super) fn admit(&self, team: &str, vcpus: u32) -> Result<ContainerPermit, ApiError> {
         // Take the token first, so that the shutdown waits for everything that has begun.
-        let token = self.places.token();
+        let token = self.tokens.token();
         match self.budget.admit(team, self.sizes.demand(vcpus)) {
-            Ok(permit) => Ok(Place::new(permit, team, Arc::clone(&self.freed), token)),
+            Ok(permit) => Ok(ContainerPermit::new(permit, team, Arc::clone(&self.last_releases), token)),
             Err(refusal) => Err(self.refused(refusal, team, vcpus)),
         }
     }
@@ -71,14 +71,14 @@ impl Admission {
                 (message, None)
             }
         };
-        let seconds = self.freed.retry_after(team, Instant::now());
+        let seconds = self.last_releases.retry_after(team, Instant::now());
         ApiError::new(ErrorCode::TooManySessions, message).retry_after(seconds)
     }
 
     /// Waits until all room is free. Callers that take room afterwards must themselves check whether the server is
     /// shutting down.
     pub(super) async fn emptied(&self) {
-        self.places.close();
-        self.places.wait().await;
+        self.tokens.close();
+        self.tokens.wait().await;
     }
 }

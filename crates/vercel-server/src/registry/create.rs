@@ -9,7 +9,7 @@ use super::Registry;
 use super::tables::{SandboxEntry, View};
 use crate::error::{ApiError, ErrorCode, snapshot_gone};
 use crate::id;
-use crate::model::{KeepLastSnapshots, NetworkSetting, Route, SandboxKey, SandboxRecord, Used};
+use crate::model::{KeepLastSnapshots, NetworkSetting, Route, SandboxKey, SandboxRecord, Usage};
 use crate::store::Kind;
 
 /// The settings of a new sandbox. Absent settings have their defaults, or in a fork the values of the source.
@@ -76,12 +76,12 @@ impl Registry {
             current_session: String::new(),
             current_snapshot: new.snapshot,
             total_duration: 0,
-            total_used: Used::NOTHING,
+            total_used: Usage::NOTHING,
             created_at: now,
             updated_at: now,
             status_updated_at: now,
         };
-        let reserved = Reserved::take(self, key)?;
+        let reserved = NameReservation::take(self, key)?;
         let launched = self.launch(&record, record.current_snapshot.as_deref()).await?;
         // From here on a failure must undo everything: a client that receives an error tries again, and would find the
         // name taken.
@@ -160,12 +160,12 @@ fn millis(duration: std::time::Duration) -> u64 {
 }
 
 /// A name that is reserved, so that no concurrent request can take it. Dropping it frees the name.
-struct Reserved<'a> {
+struct NameReservation<'a> {
     registry: &'a Registry,
     key: SandboxKey,
 }
 
-impl<'a> Reserved<'a> {
+impl<'a> NameReservation<'a> {
     fn take(registry: &'a Registry, key: SandboxKey) -> Result<Self, ApiError> {
         let mut tables = registry.tables();
         let reserved = tables.reserved.iter().filter(|other| other.team == key.team).count();
@@ -185,7 +185,7 @@ impl<'a> Reserved<'a> {
     }
 }
 
-impl Drop for Reserved<'_> {
+impl Drop for NameReservation<'_> {
     fn drop(&mut self) {
         self.registry.tables().reserved.remove(&self.key);
     }

@@ -11,12 +11,12 @@ use workers_domain::ports::{SandboxErrorKind, Snapshot};
 use workers_domain::{Part, error_chain};
 
 use super::Registry;
-use super::tables::{Live, View};
+use super::tables::{LiveEntry, View};
 use crate::error::{ApiError, ErrorCode};
 use crate::id;
 use crate::model::{
     CreationMethod, Millis, SandboxKey, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus,
-    Used,
+    Usage,
 };
 use crate::store::{Fault, Kind};
 
@@ -32,7 +32,7 @@ const USAGE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a session ends, which determines what happens to its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum EndReason {
     /// Its owner stops it. A persistent sandbox keeps its files; without room for them, the session goes on.
     Stop,
     /// Its time is over, or the server is shutting down. A persistent sandbox keeps its files if there is room for
@@ -48,22 +48,22 @@ pub(super) enum End {
 
 /// The result of ending a session.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum EndOutcome {
     /// The session has ended, with this snapshot if one was taken.
     Ended(Option<Box<SnapshotRecord>>),
     /// The session had already been ended by another caller.
-    Over,
+    AlreadyEnded,
     /// The session has ended, without the snapshot that it should have ended in.
     NotKept,
     /// The session goes on: there is no room for the snapshot.
-    GoesOn,
+    Continues,
     /// The session goes on: snapshots cannot be stored now.
     Postponed,
 }
 
 /// Why no snapshot was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unfrozen {
+enum FreezeError {
     /// There is no room for it. The container goes on.
     NoRoom,
     /// The place where snapshots are stored is away. The container goes on.
@@ -89,7 +89,7 @@ impl Registry {
     pub(crate) async fn stop(self: &Arc<Self>, team: &str, id: &str) -> Result<Ended, ApiError> {
         self.find_session(team, id)?;
         self.check_store().await?;
-        let snapshot = kept(self.end(id, End::Stop).await)?;
+        let snapshot = kept(self.end(id, EndReason::Stop).await)?;
         let session = self.find_session(team, id)?;
         self.confirm_end(&session, snapshot.as_ref()).await?;
         let view = self.tables().view(&session.sandbox).filter(|view| view.sandbox.file == session.sandbox_file);
@@ -106,7 +106,7 @@ impl Registry {
     ) -> Result<Ended, ApiError> {
         self.live(team, id)?;
         self.check_store().await?;
-        let snapshot = kept(self.end(id, End::Snapshot(expiration)).await)?;
+        let snapshot = kept(self.end(id, EndReason::Snapshot(expiration)).await)?;
         let session = self.find_session(team, id)?;
         self.confirm_end(&session, snapshot.as_ref()).await?;
         // Without a snapshot, another caller ended the session first.
@@ -154,7 +154,7 @@ impl Registry {
         }
         let live = self.tables().live.get(&current.session.id).cloned();
         if let Some(live) = live {
-            self.end_excluded(&live, End::Delete).await;
+            self.end_excluded(&live, EndReason::Delete).await;
         }
         let view = self.find(key)?;
         let now = self.now();
@@ -195,51 +195,53 @@ impl Registry {
     }
 
     /// Ends a session, unless it has ended.
-    pub(super) async fn end(self: &Arc<Self>, id: &str, how: End) -> Outcome {
-        let Some(live) = self.tables().live.get(id).cloned() else { return Outcome::Over };
+    pub(super) async fn end(self: &Arc<Self>, id: &str, reason: EndReason) -> EndOutcome {
+        let Some(live) = self.tables().live.get(id).cloned() else { return EndOutcome::AlreadyEnded };
         let _excluded = live.transition.lock().await;
         if !self.tables().live.contains_key(id) {
-            return Outcome::Over;
+            return EndOutcome::AlreadyEnded;
         }
-        self.end_excluded(&live, how).await
+        self.end_excluded(&live, reason).await
     }
 
     /// Ends a session. The caller holds the transition lock of its sandbox.
-    async fn end_excluded(self: &Arc<Self>, live: &Live, how: End) -> Outcome {
+    async fn end_excluded(self: &Arc<Self>, live: &LiveEntry, reason: EndReason) -> EndOutcome {
         let id = live.session.id();
         let now = self.now();
         let (session, sandbox) = {
             let mut tables = self.tables();
             let session = tables.change_session(id, now, |session| {
                 session.requested_stop_at = Some(now);
-                session.status = match how {
-                    End::Snapshot(_) => SessionStatus::Snapshotting,
-                    End::Stop | End::Late | End::Delete | End::Broken => SessionStatus::Stopping,
+                session.status = match reason {
+                    EndReason::Snapshot(_) => SessionStatus::Snapshotting,
+                    EndReason::Stop | EndReason::Late | EndReason::Delete | EndReason::Broken => {
+                        SessionStatus::Stopping
+                    }
                 };
             });
-            let Some(session) = session else { return Outcome::Over };
+            let Some(session) = session else { return EndOutcome::AlreadyEnded };
             let sandbox = tables.sandbox_of(&session).cloned();
             (session, sandbox)
         };
-        if how == End::Late && sandbox.as_ref().is_some_and(|sandbox| sandbox.persistent) {
+        if reason == EndReason::Late && sandbox.as_ref().is_some_and(|sandbox| sandbox.persistent) {
             self.await_snapshots(live).await;
         }
-        let frozen = match (how, &sandbox) {
-            (End::Stop | End::Late, Some(sandbox)) if sandbox.persistent => {
+        let frozen = match (reason, &sandbox) {
+            (EndReason::Stop | EndReason::Late, Some(sandbox)) if sandbox.persistent => {
                 Some(self.freeze(live, &session, sandbox, CreationMethod::Automatic, None).await)
             }
-            (End::Snapshot(expiration), Some(sandbox)) => {
+            (EndReason::Snapshot(expiration), Some(sandbox)) => {
                 Some(self.freeze(live, &session, sandbox, CreationMethod::Manual, expiration).await)
             }
             _ => None,
         };
         let postponed = match &frozen {
-            Some(Err(Unfrozen::NoRoom)) => Some(Outcome::GoesOn),
-            Some(Err(Unfrozen::Away)) => Some(Outcome::Postponed),
+            Some(Err(FreezeError::NoRoom)) => Some(EndOutcome::Continues),
+            Some(Err(FreezeError::Away)) => Some(EndOutcome::Postponed),
             _ => None,
         };
         if let Some(postponed) = postponed
-            && how != End::Late
+            && reason != EndReason::Late
         {
             // The owner can make room and try again; the commands are not affected.
             self.tables().change_session(id, self.now(), |session| {
@@ -250,30 +252,30 @@ impl Registry {
         }
         live.session.close();
         let (status, is_gone, outcome) = match frozen {
-            Some(Ok(snapshot)) => (SessionStatus::Stopped, true, Outcome::Ended(Some(Box::new(snapshot)))),
+            Some(Ok(snapshot)) => (SessionStatus::Stopped, true, EndOutcome::Ended(Some(Box::new(snapshot)))),
             Some(Err(_)) => {
                 let is_gone = self.stop_container(live).await == SessionStatus::Stopped;
-                (SessionStatus::Failed, is_gone, Outcome::NotKept)
+                (SessionStatus::Failed, is_gone, EndOutcome::NotKept)
             }
             None => {
                 let status = self.stop_container(live).await;
                 let is_gone = status == SessionStatus::Stopped;
-                if how == End::Broken {
+                if reason == EndReason::Broken {
                     tracing::warn!(session.id = id, "a session's container ended by itself");
-                    (SessionStatus::Failed, is_gone, Outcome::Ended(None))
+                    (SessionStatus::Failed, is_gone, EndOutcome::Ended(None))
                 } else {
-                    (status, is_gone, Outcome::Ended(None))
+                    (status, is_gone, EndOutcome::Ended(None))
                 }
             }
         };
-        let snapshot = if let Outcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
-        let mut used = Used::default();
+        let snapshot = if let EndOutcome::Ended(snapshot) = &outcome { snapshot.as_deref() } else { None };
+        let mut used = Usage::default();
         if is_gone {
             // Free the room first, so that a client that sees the end finds it free.
-            live.session.vacate();
+            live.session.release_permit();
             // Only a container that is gone has its final usage; one that may still run can use more.
             let usage = timeout(USAGE_PATIENCE, live.session.container().usage()).await;
-            used = usage.map(Used::from).unwrap_or_default();
+            used = usage.map(Usage::from).unwrap_or_default();
         }
         self.note_end(live, &session, status, used, snapshot);
         outcome
@@ -283,16 +285,16 @@ impl Registry {
     /// the sweep does not remove the snapshot as one without a record.
     async fn freeze(
         self: &Arc<Self>,
-        live: &Live,
+        live: &LiveEntry,
         session: &SessionRecord,
         sandbox: &SandboxRecord,
         method: CreationMethod,
         expiration: Option<u64>,
-    ) -> Result<SnapshotRecord, Unfrozen> {
+    ) -> Result<SnapshotRecord, FreezeError> {
         self.tables().freezing.insert(session.id.clone());
         let record = match self.freeze_container(live, session).await {
             Ok(frozen) => self.keep(frozen, session, sandbox, method, expiration).await,
-            Err(unfrozen) => Err(unfrozen),
+            Err(error) => Err(error),
         };
         // The snapshot, if one was taken, now has its record.
         self.tables().freezing.remove(&session.id);
@@ -314,7 +316,7 @@ impl Registry {
     }
 
     /// Waits a limited time until snapshots can be stored again, for a session that must end now.
-    async fn await_snapshots(&self, live: &Live) {
+    async fn await_snapshots(&self, live: &LiveEntry) {
         let come_back = async {
             while !self.keeps_snapshots().await {
                 tokio::time::sleep(LISTING_PAUSE).await;
@@ -327,21 +329,21 @@ impl Registry {
     }
 
     /// Takes the snapshot within [`snapshot_timeout`](crate::VercelServerOptions::snapshot_timeout).
-    async fn freeze_container(&self, live: &Live, session: &SessionRecord) -> Result<Snapshot, Unfrozen> {
+    async fn freeze_container(&self, live: &LiveEntry, session: &SessionRecord) -> Result<Snapshot, FreezeError> {
         if !self.keeps_snapshots().await {
             tracing::error!(
                 session.id = session.id,
                 advice = Part::Files.advice(),
                 "a snapshot cannot be taken: the place for snapshots is away"
             );
-            return Err(Unfrozen::Away);
+            return Err(FreezeError::Away);
         }
         let frozen = tokio::select! {
             frozen = timeout(self.options.snapshot_timeout, live.session.container().snapshot()) => frozen,
             () = live.session.abandoned() => {
                 tracing::warn!(session.id = session.id, "nobody waits for a snapshot any more");
                 self.may_have_unknown.store(true, Ordering::Relaxed);
-                return Err(Unfrozen::Failed);
+                return Err(FreezeError::Failed);
             }
         };
         match frozen {
@@ -354,7 +356,7 @@ impl Registry {
                     "failed to take a snapshot"
                 );
                 let is_full = error.kind == SandboxErrorKind::StorageFull;
-                Err(if is_full { Unfrozen::NoRoom } else { Unfrozen::Failed })
+                Err(if is_full { FreezeError::NoRoom } else { FreezeError::Failed })
             }
             Err(_) => {
                 tracing::error!(
@@ -364,7 +366,7 @@ impl Registry {
                 );
                 // The provider may still complete it: the sweep must look for it.
                 self.may_have_unknown.store(true, Ordering::Relaxed);
-                Err(Unfrozen::Failed)
+                Err(FreezeError::Failed)
             }
         }
     }
@@ -377,7 +379,7 @@ impl Registry {
         sandbox: &SandboxRecord,
         method: CreationMethod,
         expiration: Option<u64>,
-    ) -> Result<SnapshotRecord, Unfrozen> {
+    ) -> Result<SnapshotRecord, FreezeError> {
         let now = self.now();
         let kept = sandbox.keep_last.and_then(|keep| keep.expiration);
         let record = SnapshotRecord {
@@ -400,26 +402,26 @@ impl Registry {
         loop {
             {
                 let mut tables = self.tables();
-                if !self.removing.is_marked(&record.provider_id) {
+                if !self.removals.is_removing(&record.provider_id) {
                     tables.snapshots.insert(record.id.clone(), record.clone());
                     tables.save_snapshot(&record.id);
                     return Ok(record);
                 }
             }
             // The provider gave the same id to the same files, kept earlier, and these are being removed.
-            self.removing.wait_for(&record.provider_id).await;
+            self.removals.wait_for(&record.provider_id).await;
             let is_there = self.options.containers.find_snapshot(&frozen.id).await;
             // Fail only if the snapshot is certainly gone; an error does not say that.
             if matches!(is_there, Ok(None)) {
                 tracing::error!(session.id = session.id, "a snapshot was removed while it was taken");
-                return Err(Unfrozen::Failed);
+                return Err(FreezeError::Failed);
             }
         }
     }
 
     /// Stops a container within [`stop_timeout`](crate::VercelServerOptions::stop_timeout). A container that does not
     /// stop in time is killed when its last reference is dropped.
-    async fn stop_container(&self, live: &Live) -> SessionStatus {
+    async fn stop_container(&self, live: &LiveEntry) -> SessionStatus {
         let stopped = tokio::select! {
             stopped = timeout(self.options.stop_timeout, live.session.container().stop()) => stopped,
             () = live.session.abandoned() => return SessionStatus::Failed,
@@ -450,10 +452,10 @@ impl Registry {
     /// Records that a session has ended.
     fn note_end(
         self: &Arc<Self>,
-        live: &Live,
+        live: &LiveEntry,
         session: &SessionRecord,
         status: SessionStatus,
-        used: Used,
+        used: Usage,
         snapshot: Option<&SnapshotRecord>,
     ) {
         let now = self.now();
@@ -499,7 +501,7 @@ impl Registry {
         self.stopping.cancel();
         // Each session's supervisor ends it, which frees its room.
         if timeout(self.options.shutdown_timeout, self.admission.emptied()).await.is_err() {
-            let left: Vec<Live> = self.tables().live.values().cloned().collect();
+            let left: Vec<LiveEntry> = self.tables().live.values().cloned().collect();
             tracing::warn!(sessions = left.len(), "sessions still run after the time to end; they are stopped");
             // Stop them concurrently: one that hangs must not use up the time of the others.
             join_all(left.iter().map(|live| async move {
@@ -508,7 +510,7 @@ impl Registry {
                 live.session.abandon();
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {
-                    self.note_end(live, &session, SessionStatus::Failed, Used::default(), None);
+                    self.note_end(live, &session, SessionStatus::Failed, Usage::default(), None);
                 }
             }))
             .await;
@@ -518,15 +520,15 @@ impl Registry {
 }
 
 /// Returns the snapshot that a session ended in, or the error for the caller that ended it.
-fn kept(outcome: Outcome) -> Result<Option<SnapshotRecord>, ApiError> {
+fn kept(outcome: EndOutcome) -> Result<Option<SnapshotRecord>, ApiError> {
     let message = match outcome {
-        Outcome::Ended(snapshot) => return Ok(snapshot.map(|snapshot| *snapshot)),
-        Outcome::Over => return Ok(None),
-        Outcome::Postponed => return Err(Fault::Unavailable.into()),
-        Outcome::GoesOn => {
+        EndOutcome::Ended(snapshot) => return Ok(snapshot.map(|snapshot| *snapshot)),
+        EndOutcome::AlreadyEnded => return Ok(None),
+        EndOutcome::Postponed => return Err(Fault::Unavailable.into()),
+        EndOutcome::Continues => {
             "There is no room for the snapshot: the session goes on. Delete files or snapshots and try again."
         }
-        Outcome::NotKept => "The snapshot could not be taken, and the session has ended without it.",
+        EndOutcome::NotKept => "The snapshot could not be taken, and the session has ended without it.",
     };
     Err(ApiError::new(ErrorCode::SnapshotFailed, message))
 }

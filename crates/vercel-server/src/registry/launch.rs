@@ -11,13 +11,13 @@ use workers_domain::ports::{Container, ContainerSpec, SandboxError, SandboxError
 use workers_domain::{NetworkPolicy, SnapshotId};
 
 use super::Registry;
-use super::end::End;
-use super::place::Place;
-use super::tables::Live;
+use super::container_permit::ContainerPermit;
+use super::end::EndReason;
+use super::tables::LiveEntry;
 use crate::error::{ApiError, ErrorCode, snapshot_gone, snapshot_unavailable};
 use crate::id;
 use crate::logs::LogBudget;
-use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Used};
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, Usage};
 use crate::session::{LiveSession, SessionLimits};
 
 /// A session whose container runs and which is not in the tables yet.
@@ -35,7 +35,7 @@ impl Registry {
     ) -> Result<Launched, ApiError> {
         let requested_at = self.now();
         self.check_store().await?;
-        let place = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
+        let permit = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
         if self.stopping.is_cancelled() {
             return Err(ApiError::new(ErrorCode::Unavailable, "The server is shutting down."));
         }
@@ -61,7 +61,7 @@ impl Registry {
         let directory = self.options.directory.join("logs").join(&id);
         let made = directory.clone();
         if let Err(fault) = self.store.make_log_directory(made).await {
-            self.give_up(container, place).await;
+            self.give_up(container, permit).await;
             return Err(fault.into());
         }
         let started_at = self.now();
@@ -83,7 +83,7 @@ impl Registry {
             stopped_at: None,
             aborted_at: None,
             snapshotted_at: None,
-            used: Used::default(),
+            used: Usage::default(),
             updated_at: started_at,
         };
         let logs = Arc::clone(&self.log_budget);
@@ -94,7 +94,7 @@ impl Registry {
             log_budget: Arc::new(LogBudget::within(logs, self.options.max_session_log_bytes)),
         };
         let time = Duration::from_millis(sandbox.timeout);
-        let live = LiveSession::new(id, container, sandbox.env.clone(), directory, limits, time, place);
+        let live = LiveSession::new(id, container, sandbox.env.clone(), directory, limits, time, permit);
         Ok(Launched { record, live })
     }
 
@@ -127,13 +127,13 @@ impl Registry {
     }
 
     /// Removes a container that is not in the tables. Its room becomes free when nothing of it is left.
-    async fn give_up(&self, container: Arc<dyn Container>, place: Place) {
+    async fn give_up(&self, container: Arc<dyn Container>, permit: ContainerPermit) {
         if !matches!(timeout(self.options.stop_timeout, container.stop()).await, Ok(Ok(()))) {
             tracing::error!("a container that was not needed was not wholly removed in time");
         }
         // If it still runs, dropping it stops it in the background.
         drop(container);
-        drop(place);
+        drop(permit);
     }
 
     /// Returns the memory of a session in MiB.
@@ -149,7 +149,7 @@ impl Registry {
             let mut tables = self.tables();
             tables.sessions.insert(id.clone(), record);
             tables.save_session(&id);
-            tables.live.insert(id, Live { session: Arc::clone(&live), transition: Arc::clone(transition) });
+            tables.live.insert(id, LiveEntry { session: Arc::clone(&live), transition: Arc::clone(transition) });
         }
         let registry = Arc::clone(self);
         // A session outlives the request that started it, so its span has no parent.
@@ -159,17 +159,17 @@ impl Registry {
 
     /// Ends a session when its time is over, its container has ended, or the server is shutting down.
     async fn supervise(self: Arc<Self>, live: Arc<LiveSession>) {
-        let how = tokio::select! {
+        let reason = tokio::select! {
             biased;
             () = live.closed() => return,
-            () = live.container().ended() => End::Broken,
-            () = live.expired() => End::Late,
-            () = self.stopping.cancelled() => End::Late,
+            () = live.container().ended() => EndReason::Broken,
+            () = live.expired() => EndReason::Late,
+            () = self.stopping.cancelled() => EndReason::Late,
         };
         let id = live.id().to_owned();
         // Our reference must not keep the session alive: its room is free when the session is dropped.
         drop(live);
-        self.end(&id, how).await;
+        self.end(&id, reason).await;
     }
 
     /// Marks a snapshot as used now and returns the provider's id of it.

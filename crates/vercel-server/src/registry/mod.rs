@@ -7,15 +7,15 @@
 
 mod accounts;
 mod admission;
+mod container_permit;
 mod create;
 mod end;
-mod freed;
+mod last_releases;
 mod launch;
 mod page;
-mod place;
-mod rate;
+mod rate_limiter;
 mod read;
-mod removing;
+mod removals;
 mod restore;
 mod resume;
 mod snapshots;
@@ -33,10 +33,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use admission::Admission;
+pub(crate) use container_permit::ContainerPermit;
 pub(crate) use create::NewSandbox;
 pub(crate) use page::{PageRequest, Rank};
-pub(crate) use place::Place;
-pub(crate) use rate::Standing;
+pub(crate) use rate_limiter::RateLimitStatus;
 pub(crate) use read::{SandboxFilter, SortBy};
 pub(crate) use snapshots::TreeNode;
 pub use start_error::StartError;
@@ -48,8 +48,8 @@ use crate::error::ApiError;
 use crate::logs::LogBudget;
 use crate::model::Millis;
 use crate::store::Store;
-use rate::Rate;
-use removing::Removing;
+use rate_limiter::RateLimiter;
+use removals::SnapshotRemovals;
 use tables::Tables;
 
 /// The state of the server.
@@ -64,9 +64,9 @@ pub(crate) struct Registry {
     /// The room for containers.
     admission: Admission,
     /// The request counts of the teams.
-    rate: Rate,
+    rate_limiter: RateLimiter,
     /// The provider's snapshots that are being removed now.
-    removing: Removing,
+    removals: SnapshotRemovals,
     /// Whether snapshots without a record are kept: set when a record could not be read, because it may be theirs.
     keeps_unknown: bool,
     /// The provider's snapshots that are kept although they have no record.
@@ -89,8 +89,8 @@ impl Registry {
     }
 
     /// Counts a request of a team, unless the team has reached its limit.
-    pub(crate) fn count_request(&self, team: &str) -> Standing {
-        self.rate.count(team, self.now())
+    pub(crate) fn count_request(&self, team: &str) -> RateLimitStatus {
+        self.rate_limiter.count(team, self.now())
     }
 
     /// Runs `work` to its end in a task of its own, so that a closed connection does not cancel it.

@@ -10,13 +10,13 @@ use workers_domain::SnapshotId;
 
 use super::Registry;
 use super::admission::Admission;
-use super::rate::Rate;
-use super::removing::Removing;
+use super::rate_limiter::RateLimiter;
+use super::removals::SnapshotRemovals;
 use super::start_error::StartError;
 use super::tables::{SandboxEntry, Tables};
 use crate::VercelServerOptions;
 use crate::logs::LogBudget;
-use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus, Used};
+use crate::model::{Millis, SandboxRecord, SessionRecord, SessionStatus, SnapshotRecord, SnapshotStatus, Usage};
 use crate::store::{Kind, Store, blocking};
 
 impl Registry {
@@ -43,9 +43,9 @@ impl Registry {
             store,
             tables: Mutex::new(tables),
             admission,
-            rate: Rate::new(&options),
+            rate_limiter: RateLimiter::new(&options),
             log_budget: Arc::new(LogBudget::new(options.max_total_log_bytes)),
-            removing: Removing::new(),
+            removals: SnapshotRemovals::new(),
             keeps_unknown: !is_whole,
             kept,
             may_have_unknown: std::sync::atomic::AtomicBool::new(false),
@@ -157,7 +157,7 @@ impl Tables {
                 if let Some(sandbox) = self.sandbox_of(&session) {
                     sandbox.status_updated_at = now;
                     // The usage of the lost session is unknown, so the total is unknown too.
-                    sandbox.total_used = Used::default();
+                    sandbox.total_used = Usage::default();
                     lost.push(session.sandbox.clone());
                 }
             }
@@ -202,7 +202,7 @@ impl Tables {
                 stopped_at: Some(now),
                 aborted_at: Some(now),
                 snapshotted_at: None,
-                used: Used::default(),
+                used: Usage::default(),
                 updated_at: now,
             };
             self.sessions.insert(id.clone(), session);

@@ -184,7 +184,7 @@ impl Registry {
     pub(super) async fn remove_all_unless_known(&self, provider_ids: Vec<String>) {
         if !provider_ids.is_empty() && !self.keeps_snapshots().await {
             for id in &provider_ids {
-                self.removing.failed(id);
+                self.removals.failed(id);
             }
             return;
         }
@@ -228,7 +228,7 @@ impl Registry {
                 .snapshots
                 .values()
                 .any(|snapshot| snapshot.status == SnapshotStatus::Created && snapshot.provider_id == id);
-            if is_known { None } else { self.removing.mark(id) }
+            if is_known { None } else { self.removals.begin(id) }
         };
         let Some(_marked) = marked else { return };
         let id_of_provider = SnapshotId::new(id);
@@ -238,7 +238,7 @@ impl Registry {
             Ok(Err(error)) => error_chain(&error),
             Err(late) => error_chain(&late),
         };
-        self.removing.failed(id);
+        self.removals.failed(id);
         tracing::error!(
             error,
             snapshot.id = id,

@@ -26,7 +26,7 @@ impl Registry {
         let kept = period(u64::try_from(self.options.retention.as_millis()).unwrap_or(u64::MAX));
         self.forget_sandboxes(now.saturating_sub(kept));
         self.forget_old(now, now.saturating_sub(kept));
-        self.remove_all_unless_known(self.removing.take_failed()).await;
+        self.remove_all_unless_known(self.removals.take_failed()).await;
         if self.may_have_unknown.load(Ordering::Relaxed) {
             self.remove_unknown().await;
         }

@@ -16,7 +16,7 @@ pub(super) struct Tables {
     pub(super) sandboxes: BTreeMap<SandboxKey, SandboxEntry>,
     pub(super) sessions: HashMap<String, SessionRecord>,
     pub(super) snapshots: HashMap<String, SnapshotRecord>,
-    pub(super) live: HashMap<String, Live>,
+    pub(super) live: HashMap<String, LiveEntry>,
     /// Sessions of which a snapshot is being taken that has no record yet.
     pub(super) freezing: HashSet<String>,
     /// Names of sandboxes that are being created.
@@ -33,7 +33,7 @@ pub(super) struct SandboxEntry {
 
 /// A live session.
 #[derive(Clone)]
-pub(super) struct Live {
+pub(super) struct LiveEntry {
     pub(super) session: Arc<LiveSession>,
     pub(super) transition: Arc<Mutex<()>>,
 }

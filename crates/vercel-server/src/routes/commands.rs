@@ -10,15 +10,15 @@ use futures_util::stream::{Stream, once, try_unfold};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{json, late_json, lines};
 use super::error::error_body;
 use super::request::{Json, Params};
+use super::response::{json, late_json, lines};
 use crate::auth::Caller;
 use crate::body::{CommandResponse, CommandView, RunCommandRequest};
 use crate::error::{ApiError, ErrorCode};
 use crate::logs::{LogReader, ascii, error_line};
 use crate::registry::Registry;
-use crate::session::{Command, LiveSession, Outcome, Transfer};
+use crate::session::{Command, LiveSession, Outcome, TransferPermit};
 use crate::sizes::READER_DESCRIPTORS;
 
 /// `POST …/cmd`
@@ -138,14 +138,18 @@ fn find(
 
 /// The stages of the stream for a command that the client waits for.
 enum Stage {
-    Started(Option<Transfer>),
+    Started(Option<TransferPermit>),
     Output(LogReader),
     Ended,
     Over,
 }
 
 /// Returns the stream of a command from its start to its end. Dropping the stream leaves the command running.
-fn watch(session: String, command: Arc<Command>, reader: Option<Transfer>) -> impl Stream<Item = io::Result<Bytes>> {
+fn watch(
+    session: String,
+    command: Arc<Command>,
+    reader: Option<TransferPermit>,
+) -> impl Stream<Item = io::Result<Bytes>> {
     try_unfold((Stage::Started(reader), session, command), |(mut stage, session, command)| async move {
         loop {
             let (line, next) = match stage {

@@ -6,7 +6,7 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use super::answer::JSON;
+use super::response::JSON;
 use crate::error::{ApiError, ErrorCode};
 
 /// The body of every error response.
@@ -22,7 +22,7 @@ struct ErrorMembers<'a> {
 }
 
 /// Returns the name of a code on the wire, which is part of the API, and its HTTP status.
-const fn told(code: ErrorCode) -> (&'static str, StatusCode) {
+const fn code_and_status(code: ErrorCode) -> (&'static str, StatusCode) {
     use ErrorCode as Code;
     match code {
         Code::BadRequest => ("bad_request", StatusCode::BAD_REQUEST),
@@ -59,13 +59,13 @@ const fn told(code: ErrorCode) -> (&'static str, StatusCode) {
 
 /// Returns the body of an error, for a response whose head is already sent.
 pub(super) fn error_body(error: &ApiError) -> Vec<u8> {
-    let (code, message) = (told(error.code()).0, error.to_string());
+    let (code, message) = (code_and_status(error.code()).0, error.to_string());
     serde_json::to_vec(&ErrorBody { error: ErrorMembers { code, message: &message } }).unwrap_or_default()
 }
 
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
-        told(self.code()).1
+        code_and_status(self.code()).1
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {

@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use workers_domain::error_chain;
 use workers_domain::ports::{ByteSource, SandboxError, SandboxErrorKind};
 
-use super::answer::json;
 use super::request::{Json, unread};
+use super::response::json;
 use crate::auth::Caller;
 use crate::body::absolute;
 use crate::error::{ApiError, ErrorCode};
@@ -91,7 +91,7 @@ fn write_error(error: &SandboxError, broke_off: bool) -> ApiError {
         return ApiError::bad_request("The request body broke off.");
     }
     match error.kind {
-        SandboxErrorKind::FileNotFound => ApiError::told_by(ErrorCode::FileError, error),
+        SandboxErrorKind::FileNotFound => ApiError::from_sandbox_error(ErrorCode::FileError, error),
         _ => ApiError::from_container(error),
     }
 }

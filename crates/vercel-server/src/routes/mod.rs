@@ -1,15 +1,15 @@
 //! The routes. This file is the table; each group of routes has a file of its own.
 
-mod answer;
 mod commands;
 mod error;
 mod files;
 mod fit;
+mod rate_limit_headers;
 mod request;
+mod response;
 mod sandboxes;
 mod sessions;
 mod snapshots;
-mod standing;
 mod track;
 mod unsupported;
 
@@ -20,13 +20,13 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard};
 use workers_web::track;
 
 pub(crate) use request::Params;
-pub(crate) use track::Words;
+pub(crate) use track::Hooks;
 
 use crate::error::{ApiError, ErrorCode};
 use request::MAX_JSON_BYTES;
 
 /// Adds all routes, below `/api`.
-pub(crate) fn configure(config: &mut ServiceConfig, words: Words) {
+pub(crate) fn configure(config: &mut ServiceConfig, hooks: Hooks) {
     let scope = web::scope("/api")
         .app_data(web::PayloadConfig::new(MAX_JSON_BYTES))
         .service(resource("/v3/sandboxes", [web::post().to(sandboxes::create)]))
@@ -42,9 +42,9 @@ pub(crate) fn configure(config: &mut ServiceConfig, words: Words) {
         ))
         .service(resource("/v2/sandboxes/{name}/fork", [web::post().to(sandboxes::fork)]))
         .default_service(web::to(not_found))
-        .wrap(from_fn(standing::tell))
+        .wrap(from_fn(rate_limit_headers::add))
         .wrap(Compat::new(from_fn(fit::fit)))
-        .wrap(Compat::new(from_fn(move |request, next| track(words.clone(), request, next))));
+        .wrap(Compat::new(from_fn(move |request, next| track(hooks.clone(), request, next))));
     config.service(scope);
 }
 

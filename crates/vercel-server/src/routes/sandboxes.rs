@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use serde_json::{Map, Value, json};
 
-use super::answer::json;
 use super::request::{Json, Params, check_project};
+use super::response::json;
 use crate::auth::Caller;
 use crate::body::{Pagination, RouteView, SandboxRequest, SandboxView, SessionView};
 use crate::error::ApiError;

@@ -6,8 +6,8 @@ use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::answer::{json, json_with};
 use super::request::{Json, Params};
+use super::response::{json, json_with};
 use crate::auth::Caller;
 use crate::body::{
     NetworkPolicyRequest, Pagination, RouteView, SandboxView, SessionView, SnapshotView, check_expiration,

@@ -5,8 +5,8 @@ use actix_web::web::{Data, Path};
 use serde::Serialize;
 use serde_json::json;
 
-use super::answer::json;
 use super::request::Params;
+use super::response::json;
 use crate::auth::Caller;
 use crate::body::{Pagination, SnapshotView};
 use crate::error::ApiError;

@@ -9,23 +9,23 @@ use chrono::{DateTime, Utc};
 use tracing::Span;
 use workers_domain::access::RequestId;
 use workers_domain::ports::{Clock as _, SystemClock};
-use workers_web::{RequestMetrics, Wording};
+use workers_web::{RequestMetrics, TrackHooks};
 
 use crate::error::ApiError;
 
 /// The API's metrics and error responses, for [`workers_web::track`]. Errors get their messages where they are created.
 #[derive(Clone)]
-pub(crate) struct Words {
+pub(crate) struct Hooks {
     requests: RequestMetrics,
 }
 
-impl Words {
+impl Hooks {
     pub(crate) const fn new(requests: RequestMetrics) -> Self {
         Self { requests }
     }
 }
 
-impl Wording for Words {
+impl TrackHooks for Hooks {
     fn now(&self) -> DateTime<Utc> {
         SystemClock.now()
     }
@@ -38,7 +38,7 @@ impl Wording for Words {
         tracing::info_span!("http.request", request.id = id.as_str(), http.method = method)
     }
 
-    fn word(&self, response: ServiceResponse<BoxBody>, _: &RequestId) -> ServiceResponse<BoxBody> {
+    fn format_error(&self, response: ServiceResponse<BoxBody>, _: &RequestId) -> ServiceResponse<BoxBody> {
         response
     }
 
@@ -46,7 +46,7 @@ impl Wording for Words {
         response
     }
 
-    fn panicked(&self, _: &RequestId) -> HttpResponse<BoxBody> {
+    fn panic_response(&self, _: &RequestId) -> HttpResponse<BoxBody> {
         ApiError::internal(&io::Error::other("a handler panicked")).error_response()
     }
 }
@@ -68,8 +68,8 @@ mod tests {
     #[actix_web::test]
     async fn a_handler_that_panics_is_answered_with_the_requests_id_and_counted() {
         let registry = Registry::new();
-        let words = Words::new(RequestMetrics::register(&registry, "vercel").unwrap());
-        let tracking = from_fn(move |request, next| track(words.clone(), request, next));
+        let hooks = Hooks::new(RequestMetrics::register(&registry, "vercel").unwrap());
+        let tracking = from_fn(move |request, next| track(hooks.clone(), request, next));
         let app = App::new().route("/panic", web::get().to(panics)).wrap(Compat::new(tracking));
         let request = TestRequest::get().uri("/panic").insert_header(("x-request-id", "mine")).to_request();
         let error = try_call_service(&init_service(app).await, request).await.unwrap_err();

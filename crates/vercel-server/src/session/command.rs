@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::transfer::Transfer;
+use super::transfer::TransferPermit;
 use crate::logs::{CommandLog, LogReader};
 use crate::model::Millis;
 
@@ -83,8 +83,8 @@ impl Command {
     }
 
     /// Reads the output of the command from the beginning.
-    pub(crate) fn read_log(&self, place: Transfer) -> LogReader {
-        LogReader::new(Arc::clone(&self.log)).in_place(place)
+    pub(crate) fn read_log(&self, permit: TransferPermit) -> LogReader {
+        LogReader::new(Arc::clone(&self.log)).with_permit(permit)
     }
 
     /// Records how the command ended, unless that is recorded already. Returns whether this call recorded it.

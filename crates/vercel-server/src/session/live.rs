@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use workers_domain::ports::{Container, SandboxError, SandboxErrorKind};
 
 use super::command::{Command, Outcome};
-use super::transfer::Transfer;
+use super::transfer::TransferPermit;
 use crate::error::{ApiError, ErrorCode};
 use crate::logs::LogBudget;
-use crate::registry::Place;
+use crate::registry::ContainerPermit;
 
 /// Maximum number of commands that stay listed after they have ended.
 const REMEMBERED: usize = 10_000;
@@ -52,7 +52,7 @@ pub(crate) struct LiveSession {
     /// Descriptors left for log readers and file transfers.
     transfers: Arc<Semaphore>,
     /// The room of the container.
-    place: Mutex<Place>,
+    permit: Mutex<ContainerPermit>,
 }
 
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl LiveSession {
         directory: PathBuf,
         limits: SessionLimits,
         timeout: Duration,
-        place: Place,
+        permit: ContainerPermit,
     ) -> Arc<Self> {
         let (deadline, _) = watch::channel(Instant::now() + timeout);
         Arc::new(Self {
@@ -86,7 +86,7 @@ impl LiveSession {
             deadline,
             closed: CancellationToken::new(),
             abandoned: CancellationToken::new(),
-            place: Mutex::new(place),
+            permit: Mutex::new(permit),
         })
     }
 
@@ -160,16 +160,16 @@ impl LiveSession {
         }
     }
 
-    /// Frees the room of the container, of which nothing is left. The room of a container that may still run is freed
-    /// when the session is dropped.
-    pub(crate) fn vacate(&self) {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner).vacate();
+    /// Releases the permit of the container, of which nothing is left. The permit of a container that may still run is
+    /// released when the session is dropped.
+    pub(crate) fn release_permit(&self) {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).release();
     }
 
     /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
-    pub(crate) fn transfer(&self, descriptors: u32) -> Result<Transfer, ApiError> {
+    pub(crate) fn transfer(&self, descriptors: u32) -> Result<TransferPermit, ApiError> {
         let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
-        taken.map(Transfer::new).map_err(|_| {
+        taken.map(TransferPermit::new).map_err(|_| {
             let message = "As many files are moved and logs are read in this sandbox as may be at one time.";
             ApiError::new(ErrorCode::TooManyTransfers, message).retry_after(1)
         })
@@ -210,8 +210,8 @@ impl LiveSession {
         }
     }
 
-    /// Reserves a place for a command that is being started.
-    pub(super) fn reserve(self: &Arc<Self>) -> Result<Starting, ApiError> {
+    /// Takes a permit for a command that is being started.
+    pub(super) fn reserve(self: &Arc<Self>) -> Result<CommandPermit, ApiError> {
         let mut commands = self.commands();
         let running = commands.known.iter().filter(|command| command.outcome().is_none()).count();
         if running + commands.starting >= self.limits.running_commands as usize {
@@ -222,7 +222,7 @@ impl LiveSession {
             return Err(ApiError::new(ErrorCode::TooManyCommands, message).retry_after(5));
         }
         commands.starting += 1;
-        Ok(Starting(Arc::clone(self)))
+        Ok(CommandPermit(Arc::clone(self)))
     }
 
     fn commands(&self) -> MutexGuard<'_, Commands> {
@@ -230,17 +230,17 @@ impl LiveSession {
     }
 }
 
-/// A reserved place among the commands that may run at one time.
-pub(super) struct Starting(Arc<LiveSession>);
+/// A permit for one of the commands that may run at one time.
+pub(super) struct CommandPermit(Arc<LiveSession>);
 
-impl Starting {
+impl CommandPermit {
     /// Lists the command, which has started.
     pub(super) fn started(self, command: Arc<Command>) {
         self.0.commands().known.push(command);
     }
 }
 
-impl Drop for Starting {
+impl Drop for CommandPermit {
     fn drop(&mut self) {
         self.0.commands().starting -= 1;
     }

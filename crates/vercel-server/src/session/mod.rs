@@ -7,4 +7,4 @@ mod transfer;
 
 pub(crate) use command::{Command, CommandRequest, Outcome};
 pub(crate) use live::{LiveSession, SessionLimits};
-pub(crate) use transfer::Transfer;
+pub(crate) use transfer::TransferPermit;

@@ -42,7 +42,7 @@ impl LiveSession {
                 "[invalid_argument] the working directory `{}` does not exist",
                 request.cwd
             )),
-            SandboxErrorKind::FileRefused => ApiError::told_by(ErrorCode::CommandFailed, &error),
+            SandboxErrorKind::FileRefused => ApiError::from_sandbox_error(ErrorCode::CommandFailed, &error),
             // The command may have started, so the code must not make the client try again: that could run it twice.
             SandboxErrorKind::Failed | SandboxErrorKind::Unavailable => {
                 tracing::error!(

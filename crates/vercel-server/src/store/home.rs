@@ -62,7 +62,7 @@ impl Home {
     }
 
     /// Checks that each directory still exists and is the same one.
-    pub(super) fn check_place(&self) -> io::Result<()> {
+    pub(super) fn check_identity(&self) -> io::Result<()> {
         self.directories.iter().try_for_each(|(path, identity)| {
             if Identity::of(path)? == *identity {
                 return Ok(());
@@ -78,7 +78,7 @@ impl Home {
 
     /// Checks that a record could be written to each directory.
     pub(super) fn check(&self) -> io::Result<()> {
-        self.check_place()?;
+        self.check_identity()?;
         self.directories.iter().try_for_each(|(path, _)| check_room(path))
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn no_room_and_a_file_system_that_can_only_be_read_are_told_apart() {
+    fn no_room_and_a_file_system_that_can_only_be_read_are_distinguished() {
         for (kind, fault) in [
             (io::ErrorKind::StorageFull, Fault::Full),
             (io::ErrorKind::QuotaExceeded, Fault::Full),

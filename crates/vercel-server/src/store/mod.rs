@@ -69,21 +69,21 @@ struct Shared {
     home: Home,
     /// Whether the folder of snapshot records did not exist before.
     is_new: bool,
-    waiting: Mutex<Waiting>,
+    pending: Mutex<PendingWrites>,
     work: Arc<Notify>,
     written: watch::Sender<u64>,
 }
 
 /// Changes that are to be written next; bounded by the number of records.
 #[derive(Default)]
-struct Waiting {
+struct PendingWrites {
     changes: BTreeMap<PathBuf, Option<Vec<u8>>>,
     /// The number of the last change.
     last: u64,
     /// Changes that could not be written and are tried again.
     failed: BTreeMap<PathBuf, Fault>,
     /// Since when writing has failed; set once the failure is logged.
-    told: Option<Instant>,
+    fault_since: Option<Instant>,
 }
 
 impl Store {
@@ -106,8 +106,8 @@ impl Store {
         .await?;
         let (written, _) = watch::channel(0);
         let work = Arc::new(Notify::new());
-        let waiting = Mutex::default();
-        let shared = Arc::new(Shared { directory, home, is_new, waiting, work: Arc::clone(&work), written });
+        let pending = Mutex::default();
+        let shared = Arc::new(Shared { directory, home, is_new, pending, work: Arc::clone(&work), written });
         tokio::spawn(write_all(Arc::downgrade(&shared), work));
         Ok(Self { shared })
     }
@@ -121,7 +121,7 @@ impl Store {
     pub(crate) async fn check(&self) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
         let checked = blocking(move || shared.home.check()).await;
-        checked.map_err(|error| self.shared.lock().tell(&error))
+        checked.map_err(|error| self.shared.lock().record_fault(&error))
     }
 
     /// Creates the directory for the output of a session, and the parent directory of all such directories. Never
@@ -130,11 +130,11 @@ impl Store {
     pub(crate) async fn make_log_directory(&self, path: PathBuf) -> Result<(), Fault> {
         let shared = Arc::clone(&self.shared);
         let made = blocking(move || {
-            shared.home.check_place()?;
+            shared.home.check_identity()?;
             path.parent().map_or(Ok(()), make_directory)?;
             make_directory(&path)
         });
-        made.await.map_err(|error| self.shared.lock().tell(&error))
+        made.await.map_err(|error| self.shared.lock().record_fault(&error))
     }
 
     /// Returns the provider's snapshots that are kept although they have no record.
@@ -184,17 +184,17 @@ impl Store {
     /// Waits until these records are written or removed. A failed one is tried again until it succeeds or is replaced.
     pub(crate) async fn confirm(&self, records: &[(Kind, &str)]) -> Result<(), Fault> {
         self.flushed().await;
-        let waiting = self.shared.lock();
-        let failed = records.iter().find_map(|(kind, name)| waiting.failed.get(&self.path(*kind, name)).copied());
+        let pending = self.shared.lock();
+        let failed = records.iter().find_map(|(kind, name)| pending.failed.get(&self.path(*kind, name)).copied());
         failed.map_or(Ok(()), Err)
     }
 
     fn change(&self, kind: Kind, name: &str, text: Option<Vec<u8>>) {
         let path = self.path(kind, name);
-        let mut waiting = self.shared.lock();
-        waiting.changes.insert(path, text);
-        waiting.last += 1;
-        drop(waiting);
+        let mut pending = self.shared.lock();
+        pending.changes.insert(path, text);
+        pending.last += 1;
+        drop(pending);
         self.shared.work.notify_one();
     }
 
@@ -207,8 +207,8 @@ impl Store {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, PendingWrites> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -222,8 +222,8 @@ impl Drop for Shared {
 async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
     while let Some(shared) = store.upgrade() {
         let (changes, last) = {
-            let mut waiting = shared.lock();
-            (std::mem::take(&mut waiting.changes), waiting.last)
+            let mut pending = shared.lock();
+            (std::mem::take(&mut pending.changes), pending.last)
         };
         if changes.is_empty() {
             // Our reference must not keep the store alive.
@@ -234,7 +234,7 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
         let writer = Arc::clone(&shared);
         let result = blocking(move || {
             let written = changes.into_iter().map(|(path, text)| {
-                let result = writer.home.check_place().and_then(|()| apply(&path, text.as_deref()));
+                let result = writer.home.check_identity().and_then(|()| apply(&path, text.as_deref()));
                 (path, text, result)
             });
             Ok(written.collect::<Vec<_>>())
@@ -265,33 +265,33 @@ fn apply(path: &Path, text: Option<&[u8]>) -> io::Result<()> {
 impl Shared {
     /// Records which changes could not be written, to try them again. Returns whether there are any.
     fn note(&self, changes: Vec<(PathBuf, Option<Vec<u8>>, io::Result<()>)>) -> bool {
-        let mut waiting = self.lock();
+        let mut pending = self.lock();
         for (path, text, result) in changes {
             match result {
                 Ok(()) => {
-                    waiting.failed.remove(&path);
+                    pending.failed.remove(&path);
                 }
                 Err(error) => {
-                    let fault = waiting.tell(&error);
-                    waiting.failed.insert(path.clone(), fault);
-                    waiting.changes.entry(path).or_insert(text);
+                    let fault = pending.record_fault(&error);
+                    pending.failed.insert(path.clone(), fault);
+                    pending.changes.entry(path).or_insert(text);
                 }
             }
         }
-        if waiting.failed.is_empty()
-            && let Some(since) = waiting.told.take()
+        if pending.failed.is_empty()
+            && let Some(since) = pending.fault_since.take()
         {
             tracing::info!(seconds = since.elapsed().as_secs(), "records of sandboxes can be written again");
         }
-        !waiting.failed.is_empty()
+        !pending.failed.is_empty()
     }
 }
 
-impl Waiting {
+impl PendingWrites {
     /// Logs a write failure, only once until writing works again. Returns the fault.
-    fn tell(&mut self, error: &io::Error) -> Fault {
-        if self.told.is_none() {
-            self.told = Some(Instant::now());
+    fn record_fault(&mut self, error: &io::Error) -> Fault {
+        if self.fault_since.is_none() {
+            self.fault_since = Some(Instant::now());
             tracing::error!(
                 error = error_chain(error),
                 "records of sandboxes cannot be written; that is tried again, and requests that change something are refused"

@@ -79,7 +79,7 @@ async fn each_of_what_a_host_has_is_counted() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_now_is_told_when_to_ask_again_and_makes_nothing() {
+async fn what_does_not_fit_now_gets_a_retry_time_and_makes_nothing() {
     let server = with_capacity(memory(2)).await;
     server.create(json!({ "name": "one" })).await;
     let body = json!({ "projectId": "prj_a", "name": "two" });

@@ -79,7 +79,7 @@ async fn snapshots_that_are_away_for_a_while_are_not_gone() {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_while_there_is_no_place_for_its_snapshot() {
+async fn a_session_goes_on_while_snapshots_cannot_be_stored() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     server.write(&session, "/vercel/a.txt", "demo").await;
@@ -95,7 +95,7 @@ async fn a_session_goes_on_while_there_is_no_place_for_its_snapshot() {
 }
 
 #[tokio::test]
-async fn a_session_whose_time_is_over_waits_for_the_place_of_its_snapshot() {
+async fn a_session_whose_time_is_over_waits_until_snapshots_can_be_stored() {
     let server = TestServer::start().await;
     let created = server.create(json!({ "name": "demo", "timeout": 1000 })).await;
     let session = session_path(&created);
@@ -226,7 +226,7 @@ async fn a_directory_that_cannot_be_read_is_named_where_the_server_is_refused() 
 }
 
 #[tokio::test]
-async fn where_there_is_no_room_and_no_file_left_requests_are_told_so_and_nothing_is_half_done() {
+async fn where_there_is_no_room_and_no_file_left_requests_get_that_error_and_nothing_is_half_done() {
     skip_unless_root("a file system of its own is mounted");
     for (options, fill) in
         [(c"mode=700,size=1m", fill_bytes as fn(&Path)), (c"mode=700,size=8m,nr_inodes=60", fill_files)]
@@ -247,7 +247,7 @@ async fn where_there_is_no_room_and_no_file_left_requests_are_told_so_and_nothin
 }
 
 #[tokio::test]
-async fn a_file_system_that_can_only_be_read_is_told_as_that() {
+async fn a_file_system_that_can_only_be_read_is_reported_as_that() {
     skip_unless_root("a file system of its own is mounted");
     let small = SmallDisk::mount(c"mode=700,size=4m");
     let server = TestServer::within(Arc::clone(&small.directory), |_| {}).await;

@@ -54,7 +54,7 @@ async fn stop_needs_no_body() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_ending_says_so_and_whoever_resumes_waits() {
+async fn a_session_that_is_ending_says_so_and_a_client_that_resumes_it_waits() {
     let server = TestServer::start().await;
     let session = server.session("demo", true).await;
     server.containers.hold(true);

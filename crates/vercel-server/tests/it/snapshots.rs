@@ -276,7 +276,7 @@ async fn a_session_whose_time_is_over_fails_where_there_is_no_room() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_hangs_holds_up_nobody_else() {
+async fn a_snapshot_that_hangs_delays_no_other_request() {
     let server = TestServer::start().await;
     let other = server.session("other", true).await;
     let stuck = server.session("stuck", true).await;
@@ -301,7 +301,7 @@ async fn a_snapshot_that_hangs_holds_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_takes_too_long_ends_its_session_and_frees_its_place() {
+async fn a_snapshot_that_takes_too_long_ends_its_session_and_releases_its_permit() {
     let server = TestServer::with(|options| {
         options.max_sessions = 1;
         options.snapshot_timeout = Duration::from_millis(20);

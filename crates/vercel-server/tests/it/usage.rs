@@ -50,7 +50,7 @@ async fn a_session_says_what_it_has_used_when_it_is_over_and_its_sandbox_the_sum
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_left_out_and_not_told_as_nothing() {
+async fn what_is_not_known_is_left_out_and_not_reported_as_nothing() {
     let server = TestServer::start().await;
     server.containers.say_used(ContainerUsage { network: None, ..USED });
     let session = server.session("demo", true).await;

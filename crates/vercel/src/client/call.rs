@@ -13,10 +13,10 @@ use url::Url;
 use super::Client;
 use crate::api::Query;
 use crate::error::{ApiError, VercelError};
-use crate::retry::{Attempts, Repeat, retry_after};
+use crate::retry::{Attempts, Idempotency, retry_after};
 
 /// Maximum length of a response that is read as a whole, except files: a page of fifty sandboxes is below 100 KiB.
-const MAX_ANSWER_BYTES: usize = 4 << 20;
+const MAX_RESPONSE_BYTES: usize = 4 << 20;
 
 /// How much of the body of an error is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -31,7 +31,7 @@ pub(super) struct Call {
     url: Url,
     body: Body,
     timeout: Duration,
-    repeat: Repeat,
+    idempotency: Idempotency,
 }
 
 #[derive(Debug, Clone)]
@@ -65,14 +65,14 @@ impl Call {
         self
     }
 
-    /// Marks the call as one whose effect may happen twice if it is repeated.
-    pub(super) const fn harmful_twice(mut self) -> Self {
-        self.repeat = Repeat::Harmful;
+    /// Marks the call as one whose effect may happen twice if it is sent again.
+    pub(super) const fn non_idempotent(mut self) -> Self {
+        self.idempotency = Idempotency::NonIdempotent;
         self
     }
 
-    pub(super) const fn repeat(&self) -> Repeat {
-        self.repeat
+    pub(super) const fn idempotency(&self) -> Idempotency {
+        self.idempotency
     }
 }
 
@@ -83,7 +83,7 @@ fn check_segment(segment: &str) -> Result<(), VercelError> {
 }
 
 impl Client {
-    /// Creates a call that may be repeated, unless [`harmful_twice`](Call::harmful_twice) is called on it.
+    /// Creates an idempotent call, unless [`non_idempotent`](Call::non_idempotent) is called on it.
     pub(super) fn call(&self, method: Method, path: &[&str]) -> Result<Call, VercelError> {
         for segment in path {
             check_segment(segment)?;
@@ -93,33 +93,39 @@ impl Client {
             segments.pop_if_empty().extend(path);
         }
         url.query_pairs_mut().append_pair("teamId", self.inner.credentials.team_id());
-        Ok(Call { method, url, body: Body::None, timeout: self.inner.timeouts.request, repeat: Repeat::Harmless })
+        Ok(Call {
+            method,
+            url,
+            body: Body::None,
+            timeout: self.inner.timeouts.request,
+            idempotency: Idempotency::Idempotent,
+        })
     }
 
     /// Sends the call and reads the whole response.
-    pub(super) async fn answer<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
-        let mut attempts = self.attempts(call.repeat);
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+        let mut attempts = self.attempts(call.idempotency);
         loop {
-            match self.answer_once(call).await {
+            match self.fetch_once(call).await {
                 Err(error) => pause_or_fail(&mut attempts, call, error).await?,
-                answered => return answered,
+                fetched => return fetched,
             }
         }
     }
 
     /// Sends the call and ignores the body of a successful response.
-    pub(super) async fn done(&self, call: &Call) -> Result<(), VercelError> {
-        match self.answer::<IgnoredAny>(call).await {
+    pub(super) async fn send_ignoring_body(&self, call: &Call) -> Result<(), VercelError> {
+        match self.fetch::<IgnoredAny>(call).await {
             Ok(_) | Err(VercelError::Decode(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes one attempt of [`answer`](Self::answer).
-    pub(super) async fn answer_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+    /// Makes one attempt of [`fetch`](Self::fetch).
+    pub(super) async fn fetch_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
         let body = within(call.timeout, async {
             let mut response = self.send(call).await?;
-            read(&mut response, MAX_ANSWER_BYTES, call.timeout).await
+            read(&mut response, MAX_RESPONSE_BYTES, call.timeout).await
         })
         .await?;
         serde_json::from_slice(&body).map_err(VercelError::Decode)
@@ -128,7 +134,7 @@ impl Client {
     /// Sends the call and returns when the head of the response is there. The caller reads the body, without a time
     /// limit.
     pub(super) async fn open(&self, call: &Call) -> Result<Response, VercelError> {
-        let mut attempts = self.attempts(call.repeat);
+        let mut attempts = self.attempts(call.idempotency);
         loop {
             match within(call.timeout, self.send(call)).await {
                 Err(error) => pause_or_fail(&mut attempts, call, error).await?,
@@ -137,8 +143,8 @@ impl Client {
         }
     }
 
-    pub(super) fn attempts(&self, repeat: Repeat) -> Attempts {
-        Attempts::new(self.inner.retry, repeat)
+    pub(super) fn attempts(&self, idempotency: Idempotency) -> Attempts {
+        Attempts::new(self.inner.retry, idempotency)
     }
 
     /// Makes one attempt and returns when the head of a successful response is there.

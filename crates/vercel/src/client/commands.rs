@@ -13,7 +13,7 @@ use crate::api::{CommandBody, CommandInfo, RunCommand, StreamLine, Wait};
 use crate::error::{StreamError, VercelError};
 
 #[derive(Deserialize)]
-struct CommandAnswer {
+struct CommandResponse {
     command: CommandInfo,
 }
 
@@ -50,12 +50,12 @@ impl Client {
     /// The same as for [`run_command`](Self::run_command).
     pub async fn start_command(&self, session: &str, command: &RunCommand) -> Result<CommandInfo, VercelError> {
         let call = self.start(session, &CommandBody { command, wait: None })?;
-        Ok(self.answer::<CommandAnswer>(&call).await?.command)
+        Ok(self.fetch::<CommandResponse>(&call).await?.command)
     }
 
     fn start(&self, session: &str, body: &CommandBody<'_>) -> Result<Call, VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "cmd"])?.json(body)?;
-        Ok(call.timeout(self.timeouts().command_start).harmful_twice())
+        Ok(call.timeout(self.timeouts().command_start).non_idempotent())
     }
 
     /// Returns a command in its current state.
@@ -67,7 +67,7 @@ impl Client {
     /// at its end.
     pub async fn command(&self, session: &str, command: &str) -> Result<CommandInfo, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?;
-        Ok(self.answer::<CommandAnswer>(&call).await?.command)
+        Ok(self.fetch::<CommandResponse>(&call).await?.command)
     }
 
     /// Waits until a command has ended and returns it. Repeats the request where a proxy ends it before the command
@@ -87,7 +87,7 @@ impl Client {
             .call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?
             .query(vec![("wait", "true".to_owned())])
             .timeout(limit);
-        within(limit, async { Ok(self.answer::<CommandAnswer>(&call).await?.command) }).await
+        within(limit, async { Ok(self.fetch::<CommandResponse>(&call).await?.command) }).await
     }
 
     /// Sends a signal to a command. For a command that has ended already, the API may return an error or success.
@@ -99,7 +99,7 @@ impl Client {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "cmd", command, "kill"])?
             .json(&json!({ "signal": signal }))?;
-        Ok(self.answer::<CommandAnswer>(&call).await?.command)
+        Ok(self.fetch::<CommandResponse>(&call).await?.command)
     }
 
     /// Returns everything that a command has printed, from the beginning, and continues with its further output until

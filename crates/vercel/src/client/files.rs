@@ -26,7 +26,7 @@ impl Client {
             .map_err(std::io::Error::other)
             .and_then(|packed| packed)
             .map_err(VercelError::Pack)?;
-        self.done(&call.gzip(packed).timeout(self.timeouts().upload)).await
+        self.send_ignoring_body(&call.gzip(packed).timeout(self.timeouts().upload)).await
     }
 
     /// Returns the contents of a file, or `None` if it does not exist. A relative path is resolved against the working
@@ -57,6 +57,6 @@ impl Client {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "fs", "mkdir"])?
             .json(&json!({ "path": path, "recursive": true }))?;
-        self.done(&call).await
+        self.send_ignoring_body(&call).await
     }
 }

@@ -40,18 +40,18 @@ impl Client {
         let body = CreateBody { project_id: self.credentials().project_id(), sandbox };
         let mut call = self.call(Method::POST, &[version, "sandboxes"])?.timeout(self.timeouts().create).json(&body)?;
         if sandbox.name.is_none() {
-            call = call.harmful_twice();
+            call = call.non_idempotent();
         }
-        let mut attempts = self.attempts(call.repeat());
+        let mut attempts = self.attempts(call.idempotency());
         loop {
-            let error = match self.answer_once(&call).await {
+            let error = match self.fetch_once(&call).await {
                 Err(error) => error,
                 made => return made,
             };
             match &sandbox.name {
                 // An earlier attempt of ours has taken the name.
                 Some(name) if *may_exist && error.is_name_taken() => {
-                    return self.made_before(name, sandbox, error).await;
+                    return self.find_created(name, sandbox, error).await;
                 }
                 _ => *may_exist |= !error.had_no_effect(),
             }
@@ -61,7 +61,7 @@ impl Client {
 
     /// Looks up the sandbox that an earlier attempt created and whose response got lost. Fails with `taken` if the
     /// sandbox of this name is another one.
-    async fn made_before(
+    async fn find_created(
         &self,
         name: &str,
         wanted: &CreateSandbox,
@@ -83,7 +83,7 @@ impl Client {
     ///
     /// [`is_not_found`](VercelError::is_not_found) when there is no sandbox with this name.
     pub async fn sandbox(&self, name: &str) -> Result<SandboxWithSession, VercelError> {
-        self.answer(&self.by_name(Method::GET, name)?).await
+        self.fetch(&self.by_name(Method::GET, name)?).await
     }
 
     /// Returns a sandbox with a running session. If the last session has ended, the API starts another one from its
@@ -95,7 +95,7 @@ impl Client {
     /// [`is_snapshot_not_found`](VercelError::is_snapshot_not_found) when it has no snapshot.
     pub async fn resume_sandbox(&self, name: &str) -> Result<SandboxWithSession, VercelError> {
         let call = self.by_name(Method::GET, name)?.query(vec![("resume", "true".to_owned())]);
-        self.answer(&call.timeout(self.timeouts().create)).await
+        self.fetch(&call.timeout(self.timeouts().create)).await
     }
 
     /// Returns a page of the project's sandboxes, newest first by default.
@@ -108,7 +108,7 @@ impl Client {
             .call(Method::GET, &["v2", "sandboxes"])?
             .query(vec![("project", self.credentials().project_id().to_owned())])
             .query(list.query());
-        Ok(self.answer::<SandboxesBody>(&call).await?.into())
+        Ok(self.fetch::<SandboxesBody>(&call).await?.into())
     }
 
     /// Stops a sandbox, if it runs, and deletes it. Snapshots that were taken of it stay.
@@ -117,7 +117,7 @@ impl Client {
     ///
     /// [`is_not_found`](VercelError::is_not_found) when there is no sandbox with this name.
     pub async fn delete_sandbox(&self, name: &str) -> Result<SandboxInfo, VercelError> {
-        Ok(self.answer::<SandboxBody>(&self.by_name(Method::DELETE, name)?).await?.sandbox)
+        Ok(self.fetch::<SandboxBody>(&self.by_name(Method::DELETE, name)?).await?.sandbox)
     }
 
     /// Stops a session and returns when it has stopped. Succeeds if it had stopped before.
@@ -127,7 +127,7 @@ impl Client {
     /// When there is no session with this id, or the API cannot be reached.
     pub async fn stop_session(&self, session: &str) -> Result<StoppedSession, VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "stop"])?;
-        self.answer(&call.timeout(self.timeouts().snapshot)).await
+        self.fetch(&call.timeout(self.timeouts().snapshot)).await
     }
 
     /// Extends the time of a session by at least a second.
@@ -141,8 +141,8 @@ impl Client {
         let call = self
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "extend-timeout"])?
             .json(&json!({ "duration": in_milliseconds(by) }))?
-            .harmful_twice();
-        Ok(self.answer::<SessionBody>(&call).await?.session)
+            .non_idempotent();
+        Ok(self.fetch::<SessionBody>(&call).await?.session)
     }
 
     /// Changes the network policy of a session, with immediate effect.
@@ -152,7 +152,7 @@ impl Client {
     /// When the session has ended, or the API refuses the rules.
     pub async fn set_network_policy(&self, session: &str, rules: &NetworkRules) -> Result<SessionInfo, VercelError> {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "network-policy"])?.json(rules)?;
-        Ok(self.answer::<SessionBody>(&call).await?.session)
+        Ok(self.fetch::<SessionBody>(&call).await?.session)
     }
 
     /// Creates a call for a sandbox by its name.

@@ -22,8 +22,8 @@ impl Client {
             .call(Method::POST, &["v2", "sandboxes", "sessions", session, "snapshot"])?
             .json(&MakeSnapshotBody { expiration: kept_for.map_or(0, in_milliseconds) })?
             .timeout(self.timeouts().snapshot)
-            .harmful_twice();
-        Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)
+            .non_idempotent();
+        Ok(self.fetch::<SnapshotBody>(&call).await?.snapshot)
     }
 
     /// Returns a snapshot.
@@ -34,7 +34,7 @@ impl Client {
     /// snapshot that was deleted.
     pub async fn snapshot(&self, id: &str) -> Result<SnapshotInfo, VercelError> {
         let call = self.call(Method::GET, &["v2", "sandboxes", "snapshots", id])?;
-        Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)
+        Ok(self.fetch::<SnapshotBody>(&call).await?.snapshot)
     }
 
     /// Returns a page of the project's snapshots, newest first by default.
@@ -47,7 +47,7 @@ impl Client {
             .call(Method::GET, &["v2", "sandboxes", "snapshots"])?
             .query(vec![("project", self.credentials().project_id().to_owned())])
             .query(list.query());
-        Ok(self.answer::<SnapshotsBody>(&call).await?.into())
+        Ok(self.fetch::<SnapshotsBody>(&call).await?.into())
     }
 
     /// Deletes a snapshot. Sandboxes that were created from it go on.
@@ -58,6 +58,6 @@ impl Client {
     /// this id.
     pub async fn delete_snapshot(&self, id: &str) -> Result<SnapshotInfo, VercelError> {
         let call = self.call(Method::DELETE, &["v2", "sandboxes", "snapshots", id])?;
-        Ok(self.answer::<SnapshotBody>(&call).await?.snapshot)
+        Ok(self.fetch::<SnapshotBody>(&call).await?.snapshot)
     }
 }

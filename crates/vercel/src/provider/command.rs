@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::Instrument as _;
-use workers_domain::ports::{Command, CommandEvent, Remains, SandboxError, SandboxErrorKind};
+use workers_domain::ports::{Command, CommandEvent, DrainedCommand, SandboxError, SandboxErrorKind};
 
 use super::core::Core;
 use super::follow::Follower;
@@ -71,14 +71,14 @@ impl Command for VercelCommand {
 
     /// Ends without a request to the API: the sandbox is about to be stopped, which ends the command too. If the
     /// sandbox is not stopped, the follower kills the command in the background.
-    async fn abandon(&mut self) -> Result<Remains, SandboxError> {
-        let mut remains = Remains::default();
+    async fn kill_and_drain(&mut self) -> Result<DrainedCommand, SandboxError> {
+        let mut drained = DrainedCommand::default();
         // Events that arrived in one piece with the last read are in the channel by now, or after the task has run once
         // more.
         for _ in 0..=WAITING_EVENTS {
             while let (false, Ok(event)) = (self.is_over, self.events.try_recv()) {
                 match event {
-                    Ok(CommandEvent::Output { stream, bytes }) => remains.output.push((stream, bytes)),
+                    Ok(CommandEvent::Output { stream, bytes }) => drained.output.push((stream, bytes)),
                     // The command has ended or its end is unknown; neither matters any more.
                     Ok(CommandEvent::Exited(_)) | Err(_) => self.is_over = true,
                 }
@@ -87,6 +87,6 @@ impl Command for VercelCommand {
         }
         self.is_over = true;
         self.events.close();
-        Ok(remains)
+        Ok(drained)
     }
 }

@@ -129,15 +129,15 @@ impl Follower {
                     sender.send(Ok(event)).await.ok();
                 }
                 Step::Finished(info) => return self.exit(&info),
-                Step::Stopped => return Ok(asked()),
+                Step::Stopped => return Ok(killed_exit()),
                 Step::LogsEnded => {
                     self.end_expected = true;
                     self.resume(StreamError::EndedEarly.into()).await?;
                 }
                 // When the sandbox is being stopped, that is the reason for the end of the stream, whatever its error.
-                Step::Cut(_) if self.is_stopped() => return Ok(asked()),
+                Step::Cut(_) if self.is_stopped() => return Ok(killed_exit()),
                 Step::Cut(error) => self.resume(error).await?,
-                Step::Overdue => self.hurry().await?,
+                Step::Overdue => self.kill_overdue().await?,
             }
         }
     }
@@ -161,7 +161,7 @@ impl Follower {
     }
 
     /// Kills a command that should have ended, and finds out how it ended by opening its logs.
-    async fn hurry(&mut self) -> Result<(), SandboxError> {
+    async fn kill_overdue(&mut self) -> Result<(), SandboxError> {
         if self.overdue {
             return Err(SandboxError::new(SandboxErrorKind::Failed, "the command did not end when its time was up"));
         }
@@ -179,7 +179,7 @@ impl Follower {
             self.vain_resumes = 0;
         }
         self.vain_resumes += 1;
-        let is_hopeless = matches!(&cause, VercelError::Stream(error) if is_nonsense(error));
+        let is_hopeless = matches!(&cause, VercelError::Stream(error) if is_malformed(error));
         if is_hopeless || self.vain_resumes > MAX_VAIN_RESUMES {
             return Err(error::with(SandboxErrorKind::Failed, "the command's stream was lost", cause));
         }
@@ -254,7 +254,7 @@ impl Follower {
         let killed = if status != ExitStatus::Signal(SIGKILL) {
             None
         } else if self.target.was_killed_before(self.began + self.wall_clock) || self.is_stopped() {
-            Some(KillReason::Asked)
+            Some(KillReason::Requested)
         } else {
             (ran + CLOCK_MARGIN >= self.wall_clock).then_some(KillReason::Timeout)
         };
@@ -308,15 +308,15 @@ impl Positions {
 }
 
 /// Returns whether opening the stream again would bring the same error.
-fn is_nonsense(error: &StreamError) -> bool {
+fn is_malformed(error: &StreamError) -> bool {
     matches!(error, StreamError::Malformed(_) | StreamError::LineTooLong(_))
 }
 
 /// Returns the exit of a command that was stopped together with its sandbox.
-fn asked() -> CommandExit {
+fn killed_exit() -> CommandExit {
     CommandExit {
         status: ExitStatus::Signal(SIGKILL),
-        killed: Some(KillReason::Asked),
+        killed: Some(KillReason::Requested),
         usage: ResourceUsage::default(),
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_nobody_permits_nobody() {
+    fn an_empty_list_permits_no_host() {
         let rules = NetworkRules::try_from(&NetworkPolicy::AllowList(Vec::new())).unwrap();
         assert_eq!(serde_json::to_value(rules).unwrap(), json!({"mode": "deny-all"}));
     }

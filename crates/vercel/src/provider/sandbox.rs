@@ -167,7 +167,7 @@ async fn freeze(
 ) -> Result<NewSnapshot, SandboxError> {
     stage.set(Stage::Ending);
     let made = match core.client.make_snapshot(&session, expiry.kept_for).await {
-        Err(error) if !error.had_no_effect() => made_after_all(&core, &id, error).await,
+        Err(error) if !error.had_no_effect() => find_created_snapshot(&core, &id, error).await,
         made => made,
     };
     match made {
@@ -188,7 +188,7 @@ async fn freeze(
 }
 
 /// Checks whether a snapshot was taken although the response got lost.
-async fn made_after_all(core: &Core, id: &SandboxId, lost: VercelError) -> Result<SnapshotInfo, VercelError> {
+async fn find_created_snapshot(core: &Core, id: &SandboxId, lost: VercelError) -> Result<SnapshotInfo, VercelError> {
     let of_it = ListSnapshots { sandbox: Some(id.as_str().to_owned()), limit: Some(1), ..ListSnapshots::default() };
     let found = core.client.list_snapshots(&of_it).await.ok().and_then(|page| page.items.into_iter().next());
     found.filter(|found| found.status == SnapshotStatus::Created).ok_or(lost)

@@ -86,7 +86,7 @@ async fn a_sandbox_whose_making_got_lost_is_found_again_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_sandbox_of_somebody_else_is_not_taken_over() {
+async fn a_sandbox_of_another_owner_is_not_taken_over() {
     let taken = json!({"error": {"code": "bad_request", "message": "The name 'mine' already exists."}});
     let api = FakeApi::with(Route::Create, [Reply::json(400, &taken)]).await;
     let error = client(&api).create_sandbox(&named()).await.unwrap_err();
@@ -182,7 +182,7 @@ async fn a_stream_that_ends_before_it_began_is_no_command() {
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_waited_for_is_not_lost() {
+async fn an_event_that_no_caller_waited_for_is_not_lost() {
     let gate = Arc::new(Semaphore::new(0));
     let reply = Reply::stream(&[started()]).gate(&gate).lines(&[output("stdout", "late"), finished(0)]);
     let api = FakeApi::with(Route::Run, [reply]).await;
@@ -194,7 +194,7 @@ async fn an_event_that_nobody_waited_for_is_not_lost() {
 }
 
 #[tokio::test]
-async fn an_api_that_is_not_there_is_told_as_such() {
+async fn an_api_that_is_not_there_is_reported_as_such() {
     let credentials = Credentials::access_token("t", "team", "project");
     let builder = Client::builder(credentials).timeouts(timeouts());
     // This host name does not exist, and no process listens on this port.
@@ -226,7 +226,7 @@ async fn a_token_that_has_ended_is_not_sent() {
 }
 
 #[tokio::test]
-async fn what_the_api_refuses_is_told_with_its_words() {
+async fn what_the_api_refuses_is_reported_with_its_words() {
     for (status, code) in [
         (401, "unauthorized"),
         (402, "payment_required"),

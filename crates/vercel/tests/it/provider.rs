@@ -28,7 +28,7 @@ fn now() -> DateTime<Utc> {
 }
 
 #[tokio::test]
-async fn a_deploy_costs_three_requests_and_one_that_nobody_waits_for() {
+async fn a_deploy_costs_three_requests_and_one_that_no_caller_waits_for() {
     let api = FakeApi::start().await;
     let provider = provider(&api);
     let sandbox = sandbox(&provider).await;
@@ -187,7 +187,7 @@ async fn a_command_is_killed_when_asked() {
     assert_eq!(api.last(Route::Kill).json(), json!({"signal": 9}));
     gate.add_permits(1);
     let found = events(&mut *command).await;
-    assert_eq!(exit(&found).killed, Some(KillReason::Asked));
+    assert_eq!(exit(&found).killed, Some(KillReason::Requested));
     command.kill().await.unwrap();
     assert_eq!(api.count(Route::Kill), 1, "there was nothing to kill any more");
 }
@@ -207,7 +207,7 @@ async fn a_command_ends_when_its_sandbox_is_stopped() {
         let mut command = sandbox.run(node()).await.unwrap();
         sandbox.stop().await.unwrap();
         gate.add_permits(1);
-        assert_eq!(exit(&events(&mut *command).await).killed, Some(KillReason::Asked));
+        assert_eq!(exit(&events(&mut *command).await).killed, Some(KillReason::Requested));
         assert_eq!(api.routes(), [Route::Create, Route::Run, Route::Delete]);
     }
 }
@@ -222,8 +222,8 @@ async fn an_abandoned_command_hands_over_what_came_and_costs_no_request() {
     let first = command.next_event().await.unwrap();
     assert!(matches!(first, Some(CommandEvent::Output { bytes, .. }) if bytes == b"outcome"));
     let began = Instant::now();
-    let remains = command.abandon().await.unwrap();
-    assert!(remains.output.iter().all(|(_, bytes)| bytes == b"and more"), "{remains:?}");
+    let drained = command.kill_and_drain().await.unwrap();
+    assert!(drained.output.iter().all(|(_, bytes)| bytes == b"and more"), "{drained:?}");
     assert_eq!(command.next_event().await.unwrap(), None);
     drop(command);
     sandbox.stop().await.unwrap();
@@ -284,7 +284,7 @@ async fn a_dropped_sandbox_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_sandbox_that_nobody_waits_for_any_more_is_deleted_when_it_is_there() {
+async fn a_sandbox_that_no_caller_waits_for_any_more_is_deleted_when_it_is_there() {
     let gate = Arc::new(Semaphore::new(0));
     let body = json!({"sandbox": {"name": "x", "currentSessionId": "sbx_1", "status": "running", "createdAt": 1},
         "session": {"id": "sbx_1", "status": "running", "cwd": "/vercel"}});
@@ -300,7 +300,7 @@ async fn a_sandbox_that_nobody_waits_for_any_more_is_deleted_when_it_is_there() 
 }
 
 #[tokio::test]
-async fn a_snapshot_that_nobody_waits_for_any_more_is_deleted() {
+async fn a_snapshot_that_no_caller_waits_for_any_more_is_deleted() {
     let gate = Arc::new(Semaphore::new(0));
     let reply = Reply::json(201, &json!({"snapshot": snapshot("snap_9")})).gate_first(&gate);
     let api = FakeApi::with(Route::MakeSnapshot, [reply]).await;

@@ -49,7 +49,7 @@ async fn run(api: &FakeApi) -> (VercelProvider, Box<dyn Sandbox>, Box<dyn Comman
 }
 
 #[tokio::test]
-async fn a_lost_snapshot_is_told_as_such() {
+async fn a_lost_snapshot_is_reported_as_such() {
     for (status, code) in [
         (410, "snapshot_not_found"),
         (410, "gone"),
@@ -146,7 +146,7 @@ async fn a_session_that_has_ended_by_itself_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_told_as_such() {
+async fn a_program_that_is_not_there_is_reported_as_such() {
     let api = FakeApi::with(Route::Run, [Reply::error(400, "executable_not_found")]).await;
     let provider = provider(&api);
     let error = sandbox(&provider).await.run(node()).await.err().unwrap();
@@ -346,7 +346,7 @@ async fn a_sandbox_that_has_gone_already_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_kill_that_fails_is_told_and_one_that_comes_too_late_is_not() {
+async fn a_kill_that_fails_is_reported_and_one_that_comes_too_late_is_not() {
     let gate = Arc::new(Semaphore::new(0));
     let run_reply = Reply::stream(&[started()]).gate(&gate).lines(&[finished(0)]);
     let api = FakeApi::with(Route::Run, [run_reply]).await;

@@ -56,7 +56,7 @@ async fn a_server_is_known_by_its_certificate() {
 }
 
 #[tokio::test]
-async fn without_certificates_nobody_is_known() {
+async fn without_certificates_no_server_is_known() {
     let builder = Client::builder(Credentials::access_token("t", "team", "project")).base_url("https://localhost/api");
     assert!(matches!(builder.root_certificates("none").build(), Err(BuildError::NoRootCertificates)));
 }

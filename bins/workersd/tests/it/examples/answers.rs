@@ -38,62 +38,62 @@ enum Part {
 
 /// Checks that everything that a block shows was printed, in the block's order. The fields of a head may come in any
 /// order, and there may be more of them.
-pub(super) fn assert_said(block: &Block, said: &str) {
-    let printed = parts(said);
+pub(super) fn assert_printed(block: &Block, output: &str) {
+    let printed = parts(output);
     let mut rest = printed.iter();
     for shown in parts(&block.text) {
         let is_of_head = block.language == "http" && matches!(shown, Part::Field(..));
         let is_there = if is_of_head {
-            printed.iter().any(|part| shown.is_told_by(part))
+            printed.iter().any(|part| shown.is_shown_by(part))
         } else {
-            rest.by_ref().any(|part| shown.is_told_by(part))
+            rest.by_ref().any(|part| shown.is_shown_by(part))
         };
         assert!(
             is_there,
-            "{}: this was not printed, or not in this order: {shown:?}\nbut this:\n{said}",
+            "{}: this was not printed, or not in this order: {shown:?}\nbut this:\n{output}",
             block.place()
         );
     }
 }
 
 impl Part {
-    fn is_told_by(&self, said: &Self) -> bool {
-        match (self, said) {
-            (Self::Json(shown), Self::Json(said)) => agree(shown, said),
-            (Self::Field(shown, value), Self::Field(said, other)) => {
-                shown.eq_ignore_ascii_case(said) && (value.is_none() || value == other)
+    fn is_shown_by(&self, output: &Self) -> bool {
+        match (self, output) {
+            (Self::Json(shown), Self::Json(output)) => agree(shown, output),
+            (Self::Field(shown, value), Self::Field(output, other)) => {
+                shown.eq_ignore_ascii_case(output) && (value.is_none() || value == other)
             }
-            (Self::Line(shown), Self::Line(said)) => shown == said,
+            (Self::Line(shown), Self::Line(output)) => shown == output,
             _ => false,
         }
     }
 }
 
 /// Returns whether both have the same members, and equal values except for those that vary. `…` stands for any text.
-fn agree(shown: &Value, said: &Value) -> bool {
-    match (shown, said) {
-        (Value::Object(shown), Value::Object(said)) => {
-            let is_alike_at = |(name, value): (&String, &Value)| match said.get(name) {
+fn agree(shown: &Value, output: &Value) -> bool {
+    match (shown, output) {
+        (Value::Object(shown), Value::Object(output)) => {
+            let is_alike_at = |(name, value): (&String, &Value)| match output.get(name) {
                 Some(other) if VARYING.contains(&name.as_str()) && !value.is_object() => is_alike(value, other),
                 Some(other) => agree(value, other),
                 None => OPTIONAL.contains(&name.as_str()),
             };
-            said.keys().all(|name| shown.contains_key(name)) && shown.iter().all(is_alike_at)
+            output.keys().all(|name| shown.contains_key(name)) && shown.iter().all(is_alike_at)
         }
-        (Value::Array(shown), Value::Array(said)) => {
-            shown.len() == said.len() && shown.iter().zip(said).all(|(shown, said)| agree(shown, said))
+        (Value::Array(shown), Value::Array(output)) => {
+            shown.len() == output.len() && shown.iter().zip(output).all(|(shown, output)| agree(shown, output))
         }
-        (Value::String(shown), Value::String(said)) => match shown.split_once('…') {
-            Some((start, end)) => said.starts_with(start) && said.ends_with(end),
-            None => shown == said,
+        (Value::String(shown), Value::String(output)) => match shown.split_once('…') {
+            Some((start, end)) => output.starts_with(start) && output.ends_with(end),
+            None => shown == output,
         },
-        _ => shown == said,
+        _ => shown == output,
     }
 }
 
 /// Returns whether both values are of the same kind.
-fn is_alike(shown: &Value, said: &Value) -> bool {
-    std::mem::discriminant(shown) == std::mem::discriminant(said)
+fn is_alike(shown: &Value, output: &Value) -> bool {
+    std::mem::discriminant(shown) == std::mem::discriminant(output)
 }
 
 /// Splits printed text into parts. Comments of event streams are left out, because they come at any time.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::answers::assert_said;
+use super::answers::assert_printed;
 use crate::support::document::Block;
 use crate::support::local::TestServer;
 
@@ -50,7 +50,7 @@ pub(super) fn try_in_one_shell(blocks: &[Block]) {
     let mut said = String::new();
     for (index, block) in blocks.iter().enumerate() {
         if is_answer(block) {
-            assert_said(block, &said);
+            assert_printed(block, &said);
         } else {
             said = std::fs::read_to_string(folder.path().join(format!("said.{index}"))).unwrap();
             // If the page shows no output, the commands must not print an error.

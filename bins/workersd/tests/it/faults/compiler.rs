@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use workers_testing::skip_unless_root;
 
 use super::groups::Group;
-use crate::support::answer;
 use crate::support::local::TestServer;
+use crate::support::status_and_body;
 
 const CODE: &str = "export const ok = () => 1";
 
@@ -26,7 +26,7 @@ async fn a_deploy_succeeds_though_every_waiting_compiler_is_stopped() {
 }
 
 #[tokio::test]
-async fn while_every_compiler_is_stopped_or_killed_deploys_are_told_whose_fault_it_is_and_the_rest_goes_on() {
+async fn while_every_compiler_is_stopped_or_killed_deploys_get_an_error_of_the_platform_and_the_rest_goes_on() {
     for name in ["STOP", "KILL"] {
         let server = TestServer::start(&[]);
         let id = server.deploy(CODE).await;
@@ -59,7 +59,7 @@ async fn a_server_that_can_have_no_process_refuses_deploys_and_takes_them_as_soo
 
 async fn deploy(server: &TestServer) -> (u16, Value) {
     let new = json!({"name": "test", "code": CODE});
-    answer(server.post("/api/workers").json(&new).send().await.unwrap()).await
+    status_and_body(server.post("/api/workers").json(&new).send().await.unwrap()).await
 }
 
 /// Deploys until one is refused. A compiler may finish before the signal arrives, so one attempt is not enough.
@@ -68,7 +68,7 @@ async fn until_refused(server: &TestServer) -> (u16, Value) {
     let new = json!({"name": "test", "code": slow});
     let attempts = async {
         loop {
-            let (status, body) = answer(server.post("/api/workers").json(&new).send().await.unwrap()).await;
+            let (status, body) = status_and_body(server.post("/api/workers").json(&new).send().await.unwrap()).await;
             if status != 201 {
                 return (status, body);
             }
@@ -78,7 +78,7 @@ async fn until_refused(server: &TestServer) -> (u16, Value) {
 }
 
 async fn count(server: &TestServer) -> usize {
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     list.as_array().unwrap().len()
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use workers_testing::{ThrowAwayPostgres, skip_unless_root};
 
 use crate::support::command;
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 
 const CODE: &str = "export const ok = () => 1";
 
@@ -21,12 +21,12 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// Deploys a worker. Returns status and body of the response.
 async fn try_deploy(server: &TestServer) -> (u16, Value) {
-    answer(server.post("/api/workers").json(&json!({"name": "w", "code": CODE})).send().await.unwrap()).await
+    status_and_body(server.post("/api/workers").json(&json!({"name": "w", "code": CODE})).send().await.unwrap()).await
 }
 
 /// Lists the workers. Returns status and body of the response.
 async fn try_list(server: &TestServer) -> (u16, Value) {
-    answer(server.get("/api/workers").send().await.unwrap()).await
+    status_and_body(server.get("/api/workers").send().await.unwrap()).await
 }
 
 /// Waits until a deploy succeeds and the server is ready.
@@ -63,7 +63,7 @@ fn alarmed_doctor(data_dir: &Path, arguments: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_broken_page_is_told_by_every_answer_by_readiness_by_doctor_and_by_the_next_start() {
+async fn a_broken_page_is_reported_by_every_answer_by_readiness_by_doctor_and_by_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let server = TestServer::start_in(directory.path(), &[]);
     server.deploy(CODE).await;
@@ -182,7 +182,7 @@ async fn a_full_disk_under_the_database_keeps_what_is_there_in_use_and_leaves_no
         if options.starts_with("size") {
             let code = format!("{CODE};/*{}*/", "x".repeat(1 << 20));
             let new = json!({"name": "w", "code": code});
-            let (status, body) = answer(server.post("/api/workers").json(&new).send().await.unwrap()).await;
+            let (status, body) = status_and_body(server.post("/api/workers").json(&new).send().await.unwrap()).await;
             assert_eq!((status, &body["code"]), (507, &json!("storage_full")), "{body}");
             assert_eq!(ids(&server).await, before);
         }
@@ -200,7 +200,7 @@ async fn over_postgres(arguments: &[&str]) -> (TestServer, String) {
 }
 
 #[tokio::test]
-async fn a_postgres_that_takes_no_writes_for_a_while_is_told_by_its_code_and_followed_when_it_does_again() {
+async fn a_postgres_that_takes_no_writes_for_a_while_is_reported_by_its_code_and_followed_when_it_does_again() {
     let (server, url) = over_postgres(&[]).await;
     await_whole(&server).await;
     let id = server.deploy(CODE).await;
@@ -227,7 +227,7 @@ async fn a_postgres_that_takes_no_writes_for_a_while_is_told_by_its_code_and_fol
 }
 
 #[tokio::test]
-async fn a_table_that_is_locked_renamed_or_forbidden_is_told_by_every_answer_and_by_readiness() {
+async fn a_table_that_is_locked_renamed_or_forbidden_is_reported_by_every_answer_and_by_readiness() {
     let (server, url) = over_postgres(&["--database-timeout", "500ms"]).await;
     await_whole(&server).await;
     let postgres = ThrowAwayPostgres::shared();
@@ -253,7 +253,7 @@ async fn a_table_that_is_locked_renamed_or_forbidden_is_told_by_every_answer_and
 }
 
 #[tokio::test]
-async fn rights_that_are_revoked_are_told_by_their_code_and_a_pool_that_is_too_large_by_doctor() {
+async fn rights_that_are_revoked_are_reported_by_their_code_and_a_pool_that_is_too_large_by_doctor() {
     let postgres = ThrowAwayPostgres::start_with(&[("max_connections", "12")], &[]);
     let url = postgres.create_database().await;
     postgres.execute(&url, "CREATE ROLE ordinary LOGIN; GRANT ALL ON SCHEMA public TO ordinary").await;
@@ -337,7 +337,7 @@ async fn a_deploy_whose_server_was_killed_is_ended_by_whatever_server_runs() {
     postgres.execute(&url, &insert(dead, 46)).await;
     postgres.execute(&url, &insert(at_work, 1)).await;
     let status = async |id: &str| {
-        answer(server.get(&format!("/api/workers/{id}")).send().await.unwrap()).await.1["status"].clone()
+        status_and_body(server.get(&format!("/api/workers/{id}")).send().await.unwrap()).await.1["status"].clone()
     };
     let began = Instant::now();
     while status(dead).await != "error" {

@@ -80,7 +80,7 @@ fn a_doctor_tells_of_a_server_that_does_not_answer() {
 }
 
 #[test]
-fn a_doctor_asks_where_it_is_told_to_if_the_server_does_not_say_where_it_listens() {
+fn a_doctor_connects_to_the_address_of_its_options_if_the_server_has_not_written_its_own() {
     let server = TestServer::start(&[]);
     std::fs::remove_file(server.data_dir.join("listening.lock")).unwrap();
     let everywhere = format!("0.0.0.0:{}", address(&server).port());

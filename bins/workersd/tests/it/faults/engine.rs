@@ -14,7 +14,7 @@ use workers_testing::skip_unless_root;
 use super::database::refused_start;
 use super::groups::{Group, remove_groups};
 use super::load::Load;
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 use crate::support::{in_levels, remove_tree};
 
 pub(super) const CODE: &str = "export const twice = ({ n }) => n * 2";
@@ -29,7 +29,7 @@ pub(super) const TOLD: Duration = Duration::from_secs(3);
 pub(super) const BLAME: [&str; 6] = ["load_failed", "crashed", "too_deep", "timeout", "out_of_memory", "process_exit"];
 
 pub(super) async fn deploy(server: &TestServer) -> (u16, Value) {
-    answer(server.post("/api/workers").json(&json!({"name": "w", "code": CODE})).send().await.unwrap()).await
+    status_and_body(server.post("/api/workers").json(&json!({"name": "w", "code": CODE})).send().await.unwrap()).await
 }
 
 /// Calls the worker, and checks that the response is right or does not blame the function. Returns whether it was
@@ -47,12 +47,12 @@ pub(super) async fn call(server: &TestServer, id: &str) -> bool {
 
 /// Returns the parts that `/readyz` names.
 pub(super) async fn problems(server: &TestServer) -> Vec<String> {
-    let (_, body) = answer(server.get("/readyz").send().await.unwrap()).await;
+    let (_, body) = status_and_body(server.get("/readyz").send().await.unwrap()).await;
     let problems = body["problems"].as_array().cloned().unwrap_or_default();
     problems.iter().map(|problem| problem["part"].as_str().unwrap().to_owned()).collect()
 }
 
-pub(super) async fn until_told(server: &TestServer, part: &str) {
+pub(super) async fn until_reported(server: &TestServer, part: &str) {
     let began = Instant::now();
     while !problems(server).await.iter().any(|told| told == part) {
         assert!(began.elapsed() < TOLD, "{part} is not told");
@@ -307,11 +307,11 @@ pub(super) fn signal(name: &str, pid: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_launcher_that_is_stopped_is_told_and_replaced() {
+async fn a_launcher_that_is_stopped_is_reported_and_replaced() {
     let (server, id) = started().await;
     let launcher = launcher_of(server.process_id());
     signal("STOP", launcher);
-    until_told(&server, "launcher").await;
+    until_reported(&server, "launcher").await;
     // The launcher stays stopped, so another one must replace it.
     let began = Instant::now();
     while !call(&server, &id).await {
@@ -322,7 +322,7 @@ async fn a_launcher_that_is_stopped_is_told_and_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_beside_a_launcher_that_is_stopped_end_in_their_time_and_give_their_places_back() {
+async fn calls_beside_a_launcher_that_is_stopped_end_in_their_time_and_release_their_permits() {
     let places = ["--concurrency", "2", "--max-concurrent-per-worker", "2"];
     let server = Arc::new(TestServer::start(&[&["--timeout", "2s"][..], &places].concat()));
     let code = "export const wait = () => { console.log('up'); return new Promise(() => setInterval(() => {}, 1000)) }";
@@ -388,14 +388,14 @@ pub(super) fn cgroup_bases(data_dir: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_is_away_is_told_and_nothing_is_lost_when_it_is_back() {
+async fn a_data_directory_that_is_away_is_reported_and_nothing_is_lost_when_it_is_back() {
     let outer = tempfile::tempdir().unwrap();
     let (path, away) = (outer.path().join("data"), outer.path().join("away"));
     let server = Arc::new(TestServer::start_in(&path, &[]));
     let id = server.deploy(CODE).await;
     assert!(call(&server, &id).await);
     fs::rename(&path, &away).unwrap();
-    until_told(&server, "files").await;
+    until_reported(&server, "files").await;
     for _ in 0..5 {
         call(&server, &id).await;
         assert_ne!(deploy(&server).await.0, 201);
@@ -406,7 +406,7 @@ async fn a_data_directory_that_is_away_is_told_and_nothing_is_lost_when_it_is_ba
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_full_disk_a_warm_worker_runs_and_a_deploy_is_told_what_is_full() {
+async fn on_a_full_disk_a_warm_worker_runs_and_a_deploy_gets_an_error_that_names_what_is_full() {
     skip_unless_root("a file system of its own");
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("data");
@@ -417,17 +417,17 @@ async fn on_a_full_disk_a_warm_worker_runs_and_a_deploy_is_told_what_is_full() {
     let other = server.deploy(CODE).await;
     let filler = place.join("filler");
     let _ = fs::write(&filler, vec![0; 256 << 20]);
-    until_told(&server, "storage").await;
+    until_reported(&server, "storage").await;
     for _ in 0..5 {
         assert!(call(&server, &id).await);
         let (status, body) = deploy(&server).await;
         assert_eq!((status, body["code"].as_str()), (507, Some("storage_full")), "{body}");
     }
     let removed = server.http.delete(format!("{}/api/workers/{other}", server.url)).send().await.unwrap();
-    assert_eq!(answer(removed).await, (200, json!({"success": true})));
+    assert_eq!(status_and_body(removed).await, (200, json!({"success": true})));
     fs::remove_file(&filler).unwrap();
     await_whole(&server, &id).await;
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     let states: Vec<_> = list.as_array().unwrap().iter().map(|worker| worker["status"].clone()).collect();
     assert!(states.iter().all(|state| state == "ready"), "{states:?}");
     drop(server);
@@ -461,7 +461,7 @@ pub(super) fn sandboxes_of(server: u32) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_container_without_a_process_left_is_told_and_no_function_is_blamed() {
+async fn a_container_without_a_process_left_is_reported_and_no_function_is_blamed() {
     skip_unless_root("a cgroup limits the processes");
     let group = Group::new("pids", "none-left");
     let directory = tempfile::tempdir().unwrap();
@@ -475,7 +475,7 @@ async fn a_container_without_a_process_left_is_told_and_no_function_is_blamed() 
         for _ in 0..20 {
             call(&server, &id).await;
         }
-        until_told(&server, "processes").await;
+        until_reported(&server, "processes").await;
         group.set("pids.max", "max");
         await_whole(&server, &id).await;
     }

@@ -85,7 +85,7 @@ impl Logged {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_of_files_is_told_in_few_lines_however_many_requests_fail() {
+async fn a_fault_of_files_is_reported_in_few_lines_however_many_requests_fail() {
     skip_unless_root("a place that takes no writes");
     let logged = Logged::start(&[]).await;
     let data = logged.server.data_dir.clone();
@@ -100,7 +100,7 @@ async fn a_fault_of_files_is_told_in_few_lines_however_many_requests_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_is_away_is_told_in_few_lines_however_many_requests_fail() {
+async fn a_directory_that_is_away_is_logged_in_few_lines_however_many_requests_fail() {
     let logged = Logged::start(&[]).await;
     let data = logged.server.data_dir.clone();
     let (database, away) = (data.join("workers.sqlite3"), logged.directory.path().join("away"));
@@ -112,7 +112,7 @@ async fn a_place_that_is_away_is_told_in_few_lines_however_many_requests_fail() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_launcher_that_is_stopped_or_killed_is_told_in_few_lines() {
+async fn a_launcher_that_is_stopped_or_killed_is_reported_in_few_lines() {
     let logged = Logged::start(&[]).await;
     let launcher = || launcher_of(logged.server.process_id());
     logged.under_fault("stopped", 0, async || signal("STOP", launcher()), async |()| ()).await;
@@ -120,7 +120,7 @@ async fn a_launcher_that_is_stopped_or_killed_is_told_in_few_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_takes_no_writes_is_told_in_few_lines_however_many_deploys_fail() {
+async fn a_database_that_takes_no_writes_is_reported_in_few_lines_however_many_deploys_fail() {
     let postgres = ThrowAwayPostgres::shared();
     let url = postgres.create_database().await;
     let logged = Logged::start(&["--database-url", &url]).await;

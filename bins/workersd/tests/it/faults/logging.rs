@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::{answer, command, end, spawn};
+use crate::support::{command, end, spawn, status_and_body};
 
 const CODE: &str = "export const ok = () => 1";
 
@@ -16,7 +16,8 @@ async fn a_log_that_is_not_read_holds_up_nothing_and_what_was_lost_is_counted() 
     let mut server = Unread::start();
     assert!(server.lost_lines().await.is_some());
     let new = json!({"name": "test", "code": CODE});
-    let (_, worker) = answer(server.http.post(server.url("/api/workers")).json(&new).send().await.unwrap()).await;
+    let (_, worker) =
+        status_and_body(server.http.post(server.url("/api/workers")).json(&new).send().await.unwrap()).await;
     let invocation = server.url(&format!("/api/workers/{}/functions/ok", worker["id"].as_str().unwrap()));
     let begun = Instant::now();
     // Runs at least once before the pipe and the queue are full, and for a while afterwards.

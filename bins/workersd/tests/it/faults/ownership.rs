@@ -90,7 +90,7 @@ async fn a_data_directory_that_was_given_to_another_user_is_refused_with_the_pat
 }
 
 #[tokio::test]
-async fn a_service_user_is_told_the_path_of_what_root_has_left() {
+async fn a_service_user_gets_an_error_with_the_path_of_what_root_has_left() {
     skip_unless_root("files of another user");
     let (_directory, data) = place();
     used(&data).await;

@@ -11,9 +11,9 @@ use std::time::Duration;
 use serde_json::Value;
 use workers_testing::skip_unless_root;
 
-use super::engine::{CODE, Mounted, await_whole, call, deploy, until_told};
+use super::engine::{CODE, Mounted, await_whole, call, deploy, until_reported};
 use super::load::Load;
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 
 /// Makes a directory read-only by its path, until this value is dropped. The whole file system cannot be made
 /// read-only, because the server has files open for writing: the database and its locks.
@@ -45,7 +45,7 @@ impl Drop for ReadOnly {
 }
 
 async fn redeploy(server: &TestServer, id: &str) -> (u16, Value) {
-    answer(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await
+    status_and_body(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await
 }
 
 /// Starts two clients that call, one that deploys and one that redeploys. Deploys may fail with this code only.
@@ -75,7 +75,7 @@ async fn under_clients<H>(server: TestServer, refusal: (u16, &'static str), harm
     assert!(call(&server, &id).await);
     let load = load(&server, &id, refusal);
     let harmed = harm();
-    until_told(&server, "storage").await;
+    until_reported(&server, "storage").await;
     for _ in 0..5 {
         assert!(call(&server, &id).await, "a warm worker does not run");
         for (status, body) in [deploy(&server).await, redeploy(&server, &id).await] {
@@ -86,13 +86,13 @@ async fn under_clients<H>(server: TestServer, refusal: (u16, &'static str), harm
     await_whole(&server, &id).await;
     assert_eq!(redeploy(&server, &id).await.0, 200);
     assert!(load.stop().await > 0);
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     let states: Vec<_> = list.as_array().unwrap().iter().map(|worker| worker["status"].clone()).collect();
     assert!(states.iter().all(|state| state == "ready"), "{states:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_takes_no_writes_is_told_and_warm_workers_run() {
+async fn a_data_directory_that_takes_no_writes_is_reported_and_warm_workers_run() {
     skip_unless_root("a place that takes no writes");
     let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let elsewhere = format!("sqlite://{}/workers.sqlite3", other.path().display());
@@ -104,7 +104,7 @@ async fn a_data_directory_that_takes_no_writes_is_told_and_warm_workers_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_system_without_an_inode_left_is_told_and_warm_workers_run() {
+async fn a_file_system_without_an_inode_left_is_reported_and_warm_workers_run() {
     skip_unless_root("a file system of its own");
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("data");

@@ -10,9 +10,9 @@ use tempfile::TempDir;
 
 use super::engine::{CODE, sandboxes_of};
 use super::groups::starter;
-use crate::support::answer;
 use crate::support::cloud::{CREDENTIALS, Cloud};
 use crate::support::local::TestServer;
+use crate::support::status_and_body;
 
 /// A server that writes its log as JSON to a file.
 struct Logged {
@@ -70,7 +70,7 @@ async fn a_deploy_whose_sandbox_fails_is_one_line_with_the_clients_request_id() 
     let logged = Logged::start(&CREDENTIALS, &["--sandbox", "vercel", "--vercel-base-url", &cloud.api]);
     drop(cloud);
     let deploy = logged.server.post("/api/workers").json(&json!({"name": "w", "code": CODE}));
-    let (status, body) = answer(deploy.header("x-request-id", "client-1").send().await.unwrap()).await;
+    let (status, body) = status_and_body(deploy.header("x-request-id", "client-1").send().await.unwrap()).await;
     assert_eq!((status, &body["code"]), (502, &json!("sandbox_failed")), "{body}");
     let line = logged.failure("client-1").await;
     let fields = &line["fields"];

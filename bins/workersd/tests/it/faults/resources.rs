@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use workers_testing::skip_unless_root;
 
 use super::descriptors::{descriptor_limit, limit_descriptors, open_descriptors};
-use super::engine::{Mounted, await_whole, call, deploy, launcher_of, problems, until_told};
+use super::engine::{Mounted, await_whole, call, deploy, launcher_of, problems, until_reported};
 use super::groups::Group;
 use super::load::Load;
 use super::log_lines::Logged;
@@ -40,7 +40,7 @@ async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
         for _ in 0..10 {
             call(server, id).await;
         }
-        until_told(server, "descriptors").await;
+        until_reported(server, "descriptors").await;
         let told = problems(server).await;
         limit_descriptors(process, enough);
         assert!(!told.iter().any(|part| part == "processes"), "{told:?}");
@@ -56,12 +56,12 @@ async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_a_descriptor_left_is_told_and_throws_no_snapshot_away() {
+async fn a_server_without_a_descriptor_left_is_reported_and_throws_no_snapshot_away() {
     without_descriptors(|server| server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_launcher_without_a_descriptor_left_is_told_and_loses_no_sandbox() {
+async fn a_launcher_without_a_descriptor_left_is_reported_and_loses_no_sandbox() {
     without_descriptors(launcher_of).await;
 }
 

@@ -18,7 +18,7 @@ use super::engine::{
 };
 use super::groups::{Group, remove_groups};
 use super::readonly::ReadOnly;
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 use crate::support::remove_tree;
 
 const CLIENTS: u64 = 6;
@@ -105,7 +105,7 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
         let (status, body) = server.call(id, "times", &json!({"n": 3})).await;
         assert_eq!((status, &body["result"]), (200, &json!(3 * factor)), "{id} was lost: {body}");
     }
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     let creating = list.as_array().unwrap().iter().filter(|worker| worker["status"] == "creating").count();
     assert_eq!(creating, 0);
     let (right, ours) = (counts.right.load(Ordering::Relaxed), counts.ours.load(Ordering::Relaxed));
@@ -140,7 +140,7 @@ impl Random {
 async fn deploy_and_call(server: &TestServer, acknowledged: &Acknowledged) {
     let code = "export const times = ({ n }) => n * 7";
     let response = server.post("/api/workers").json(&json!({"name": "w", "code": code})).send().await;
-    let (status, body) = answer(response.unwrap()).await;
+    let (status, body) = status_and_body(response.unwrap()).await;
     assert_eq!(status, 201, "ready, and no deploy: {body}");
     let id = body["id"].as_str().unwrap().to_owned();
     let (status, body) = server.call(&id, "times", &json!({"n": 3})).await;
@@ -155,7 +155,7 @@ async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts,
     if known.is_empty() || (kind == 0 && known.len() < 40) {
         let code = format!("export const times = ({{ n }}) => n * {factor}");
         let response = server.post("/api/workers").json(&json!({"name": "w", "code": code})).send().await;
-        let (status, body) = answer(response.unwrap()).await;
+        let (status, body) = status_and_body(response.unwrap()).await;
         if status == 201 {
             acknowledged.lock().unwrap().insert(body["id"].as_str().unwrap().to_owned(), factor);
         } else {
@@ -168,7 +168,7 @@ async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts,
         // The worker is removed from the list first, because a failed deletion may have been done or not.
         if acknowledged.lock().unwrap().remove(id).is_some() {
             let response = server.http.delete(format!("{}/api/workers/{id}", server.url)).send().await.unwrap();
-            let (status, body) = answer(response).await;
+            let (status, body) = status_and_body(response).await;
             if status != 200 {
                 blameless(counts, status, &body);
             }

@@ -11,7 +11,7 @@ use workers_testing::skip_unless_root;
 
 use super::engine::{SOON, TOLD};
 use super::readonly::ReadOnly;
-use crate::support::{answer, command, end, remove_tree, spawn};
+use crate::support::{command, end, remove_tree, spawn, status_and_body};
 
 #[tokio::test]
 async fn snapshots_whose_directory_is_moved_away_and_back_work_as_before() {
@@ -40,7 +40,7 @@ async fn snapshots_whose_directory_is_moved_away_and_back_work_as_before() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_stopped_while_there_is_no_place_for_its_snapshot_goes_on() {
+async fn a_session_that_is_stopped_while_snapshots_cannot_be_stored_goes_on() {
     let server = Offered::start();
     let session = server.create("demo").await;
     let snapshots = server.directory.path().join("data/machines");
@@ -83,7 +83,7 @@ async fn what_containers_are_made_of_is_made_again_and_sessions_that_run_go_on()
 }
 
 #[tokio::test]
-async fn while_what_containers_are_made_of_cannot_be_made_again_that_is_told_and_sessions_that_run_go_on() {
+async fn while_what_containers_are_made_of_cannot_be_made_again_that_is_reported_and_sessions_that_run_go_on() {
     let server = Offered::start();
     let containers = server.directory.path().join("data/machines");
     let running = server.create("running").await;
@@ -130,7 +130,7 @@ impl Offered {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        answer(request.send().await.unwrap()).await
+        status_and_body(request.send().await.unwrap()).await
     }
 
     async fn try_create(&self, name: &str) -> (u16, Value) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::support::{TestServer, answer};
+use super::super::support::{TestServer, status_and_body};
 
 const CODE: &str = "export async function greet({ name }: { name: string }) { return `hello ${name}` }";
 
@@ -10,7 +10,7 @@ const CODE: &str = "export async function greet({ name }: { name: string }) { re
 async fn a_deploy_answers_ready_and_the_worker_runs() {
     let server = TestServer::start(&[]);
     let response = server.post("/api/workers").json(&json!({"name": "greeter", "code": CODE})).send().await.unwrap();
-    let (status, body) = answer(response).await;
+    let (status, body) = status_and_body(response).await;
     assert_eq!(status, 201);
     assert_eq!(
         (&body["name"], &body["status"], &body["functions"]),
@@ -28,7 +28,7 @@ async fn workers_are_listed_newest_first_with_all_their_members() {
     let server = TestServer::start(&[]);
     let older = server.deploy(CODE).await;
     let newer = server.deploy(CODE).await;
-    let (_, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (_, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     let ids: Vec<_> = list.as_array().unwrap().iter().map(|worker| worker["id"].as_str().unwrap()).collect();
     assert_eq!(ids, [newer.as_str(), older.as_str()]);
     let members = [
@@ -51,7 +51,7 @@ async fn a_deleted_worker_is_gone_even_if_another_has_the_same_code() {
     let server = TestServer::start(&[]);
     let (deleted, kept) = (server.deploy(CODE).await, server.deploy(CODE).await);
     let response = server.http.delete(format!("{}/api/workers/{deleted}", server.url)).send().await.unwrap();
-    assert_eq!(answer(response).await, (200, json!({"success": true})));
+    assert_eq!(status_and_body(response).await, (200, json!({"success": true})));
     assert_eq!(server.call(&deleted, "greet", &json!({})).await.0, 404);
     assert_eq!(server.call(&kept, "greet", &json!({"name": "Ada"})).await.0, 200);
 }
@@ -62,7 +62,7 @@ async fn an_expired_worker_is_gone_for_invocations_and_shown_as_expired() {
     let id = server.deploy(CODE).await;
     let (status, body) = server.call(&id, "greet", &json!({})).await;
     assert_eq!((status, body["code"].as_str()), (410, Some("worker_expired")));
-    let (_, worker) = answer(server.get(&format!("/api/workers/{id}")).send().await.unwrap()).await;
+    let (_, worker) = status_and_body(server.get(&format!("/api/workers/{id}")).send().await.unwrap()).await;
     assert_eq!((&worker["status"], &worker["expiresInDays"]), (&json!("expired"), &json!(0)));
 }
 

@@ -64,7 +64,7 @@ async fn every_event_has_an_id_of_invocation_and_number() {
 }
 
 #[tokio::test]
-async fn what_the_caps_cut_is_told() {
+async fn what_the_caps_cut_is_reported() {
     let server = TestServer::start(&["--max-log", "10KiB", "--max-log-line", "1KiB"]);
     let id = server
         .deploy("export function f() { for (let i = 0; i < 100; i++) console.log('x'.repeat(2000)); return 1 }")

@@ -60,14 +60,14 @@ async fn a_function_that_never_ends_is_stopped_with_its_log() {
 }
 
 #[tokio::test]
-async fn a_promise_that_nothing_can_settle_is_told_at_once() {
+async fn a_promise_that_nothing_can_settle_is_reported_at_once() {
     let (status, body) = outcome("export const f = () => new Promise(() => { console.log('before') })").await;
     assert_eq!((status, body["code"].as_str()), (500, Some("never_settled")));
     assert_eq!(logged(&body), ["before"]);
 }
 
 #[tokio::test]
-async fn an_exit_a_crash_and_a_failed_load_are_told_apart() {
+async fn an_exit_a_crash_and_a_failed_load_are_distinguished() {
     let server = TestServer::start(&[]);
     let cases = [
         ("export function f() { process.exit(0) }", "process_exit"),

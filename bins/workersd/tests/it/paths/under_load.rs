@@ -64,12 +64,12 @@ async fn long_streams_of_one_worker_leave_another_worker_unharmed() {
     };
     tokio::select! {
         () = calls => {}
-        _ = waiting => panic!("none of them gets a place meanwhile"),
+        _ = waiting => panic!("none of them gets a permit meanwhile"),
     }
 }
 
 #[tokio::test]
-async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
+async fn an_invocation_of_another_worker_displaces_one_of_a_worker_that_fills_the_queue() {
     let arguments = ["--concurrency", "1", "--queue", "3", "--queue-timeout", "120s", "--timeout", "120s"];
     let server = TestServer::start(&arguments);
     let (long, short) = (server.deploy(LONG).await, server.deploy("export const g = () => 1").await);
@@ -85,7 +85,7 @@ async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
     let mut call = pin!(call);
     let (refused, _, others) = tokio::select! {
         displaced = displaced => displaced,
-        _ = &mut call => panic!("the place is taken"),
+        _ = &mut call => panic!("the permit is taken"),
     };
     let refused = refused.unwrap();
     assert_eq!(refused.status(), 429);
@@ -95,7 +95,7 @@ async fn a_worker_that_fills_the_queue_gives_up_a_seat_to_another_worker() {
     assert_eq!(call.await.0, 200);
 }
 
-/// Waits until this number of invocations waits for a place.
+/// Waits until this number of invocations wait for a permit.
 async fn until_queued(server: &TestServer, number: usize) {
     let line = format!("workers_invocations_queued {number}\n");
     let began = Instant::now();

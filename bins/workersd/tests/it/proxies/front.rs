@@ -19,7 +19,7 @@ pub(super) enum Kind {
 
 /// Where the proxy serves the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Mount {
     /// Below `/workers/`, as in the documented configuration.
     BelowAPath,
     /// At the root, with the change that the page describes.
@@ -101,12 +101,12 @@ impl Kind {
 
 impl Proxy {
     /// Starts a proxy in front of this server. Skips the test if the program is not installed.
-    pub(super) fn start(kind: Kind, place: Place, server: &str) -> Self {
-        Self::start_with(kind, place, server, &kind.documented())
+    pub(super) fn start(kind: Kind, mount: Mount, server: &str) -> Self {
+        Self::start_with(kind, mount, server, &kind.documented())
     }
 
     /// Starts a proxy with another configuration.
-    pub(super) fn start_with(kind: Kind, place: Place, server: &str, configuration: &str) -> Self {
+    pub(super) fn start_with(kind: Kind, mount: Mount, server: &str, configuration: &str) -> Self {
         let Some(program) = kind.program() else {
             workers_testing::skip(&format!(
                 "{} is not installed; `./just setup-test` does it where it can",
@@ -125,7 +125,7 @@ impl Proxy {
         let [from, to] = kind.front(&host, port);
         replace(&from, &to);
         replace("127.0.0.1:3000", server.strip_prefix("http://").unwrap());
-        if place == Place::OwnHost {
+        if mount == Mount::OwnHost {
             assert!(configuration.contains("# the redirect\n"), "{configuration}");
             let kept = configuration.lines().filter(|line| !line.ends_with("# the redirect"));
             configuration = kept.map(|line| line.replace("/workers/", "/") + "\n").collect();
@@ -152,7 +152,7 @@ impl Proxy {
             assert!(!is_over, "{} does not listen: {}", kind.name(), std::fs::read_to_string(&log).unwrap());
             std::thread::yield_now();
         }
-        let path = if place == Place::BelowAPath { "/workers" } else { "" };
+        let path = if mount == Mount::BelowAPath { "/workers" } else { "" };
         Self { process, url: format!("http://{address}{path}"), directory }
     }
 

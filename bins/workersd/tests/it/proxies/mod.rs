@@ -7,16 +7,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use reqwest::header::ORIGIN;
 use serde_json::json;
 
-use self::front::{Kind, Place, Proxy};
+use self::front::{Kind, Mount, Proxy};
 use crate::console::run_with;
-use crate::support::answer;
 use crate::support::local::TestServer;
+use crate::support::status_and_body;
 
 /// Declares the tests of each kind of proxy.
 macro_rules! suite {
     ($($module:ident: $kind:expr,)*) => { $(
         mod $module {
-            use super::{Kind, Place};
+            use super::{Kind, Mount};
 
             #[tokio::test]
             async fn heads_and_events_are_sent_at_once() {
@@ -35,12 +35,12 @@ macro_rules! suite {
 
             #[test]
             fn the_console_works_below_a_path() {
-                super::the_console_works($kind, Place::BelowAPath);
+                super::the_console_works($kind, Mount::BelowAPath);
             }
 
             #[test]
             fn the_console_works_at_the_root() {
-                super::the_console_works($kind, Place::OwnHost);
+                super::the_console_works($kind, Mount::OwnHost);
             }
         }
     )* };
@@ -68,7 +68,7 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 /// Returns `None` if the proxy is not installed.
 fn behind(kind: Kind) -> (TestServer, Proxy, String) {
     let mut server = TestServer::start(&[]);
-    let proxy = Proxy::start(kind, Place::BelowAPath, &server.url);
+    let proxy = Proxy::start(kind, Mount::BelowAPath, &server.url);
     let direct = std::mem::replace(&mut server.url, proxy.url.clone());
     (server, proxy, direct)
 }
@@ -139,7 +139,7 @@ async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Ki
     let deploy = async |code: &str, padding: usize| {
         let worker = json!({"name": "large", "code": code}).to_string();
         let request = server.post("/api/workers").header(ORIGIN, proxy.origin());
-        answer(request.body(worker + &" ".repeat(padding)).send().await.unwrap()).await
+        status_and_body(request.body(worker + &" ".repeat(padding)).send().await.unwrap()).await
     };
     let (status, worker) = deploy("export function size(value) { return value.length }", 31_000_000).await;
     assert_eq!(status, 201, "{worker}");
@@ -150,9 +150,9 @@ async fn large_bodies_pass_and_too_large_ones_are_refused_by_the_server(kind: Ki
     assert_eq!((status, &result["result"]), (200, &json!(6_000_000)));
 }
 
-fn the_console_works(kind: Kind, place: Place) {
+fn the_console_works(kind: Kind, mount: Mount) {
     let server = TestServer::start(&[]);
-    let proxy = Proxy::start(kind, place, &server.url);
+    let proxy = Proxy::start(kind, mount, &server.url);
     run_with("proxied.test.ts", &[("SERVER_URL", &server.url), ("PROXY_URL", &proxy.url)]);
 }
 
@@ -160,9 +160,9 @@ fn the_console_works(kind: Kind, place: Place) {
 async fn without_the_host_a_browser_is_refused_and_the_message_says_what_to_do() {
     let server = TestServer::start(&[]);
     let configuration = Kind::Nginx.documented().replace("proxy_set_header Host $http_host;", "");
-    let proxy = Proxy::start_with(Kind::Nginx, Place::BelowAPath, &server.url, &configuration);
+    let proxy = Proxy::start_with(Kind::Nginx, Mount::BelowAPath, &server.url, &configuration);
     let request = server.http.post(format!("{}/api/workers", proxy.url)).header(ORIGIN, proxy.origin());
-    let (status, refusal) = answer(request.body("{}").send().await.unwrap()).await;
+    let (status, refusal) = status_and_body(request.body("{}").send().await.unwrap()).await;
     assert_eq!((status, refusal["code"].as_str()), (403, Some("origin_not_allowed")));
     let message = refusal["error"].as_str().unwrap();
     assert!(message.contains("`Host`") && message.contains("`--cors-origin`"), "{message}");
@@ -178,7 +178,7 @@ async fn haproxys_checks_are_answered_whatever_they_ask_with() {
             &format!("option httpchk{check}\n    option log-health-checks\n"),
         );
         assert_ne!(configuration, documented);
-        let proxy = Proxy::start_with(Kind::Haproxy, Place::BelowAPath, &server.url, &configuration);
+        let proxy = Proxy::start_with(Kind::Haproxy, Mount::BelowAPath, &server.url, &configuration);
         let line = proxy.said("Health check for server").await;
         assert!(line.contains("succeeded, reason: Layer7 check passed"), "{check}: {line}");
     }

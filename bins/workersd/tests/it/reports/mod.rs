@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::support::local::{TestServer, answer, messages};
+use crate::support::local::{TestServer, messages, status_and_body};
 
 const PROGRAMS: &str = include_str!("programs.json");
 
@@ -52,7 +52,7 @@ impl Program {
         if let Some(value) = self.experimental_decorators {
             body["compilerOptions"] = json!({"experimentalDecorators": value});
         }
-        let (status, body) = answer(server.post("/api/workers").json(&body).send().await.unwrap()).await;
+        let (status, body) = status_and_body(server.post("/api/workers").json(&body).send().await.unwrap()).await;
         assert_eq!(status, 201, "{}: {body}", self.name);
         body["id"].as_str().unwrap().to_owned()
     }
@@ -90,7 +90,7 @@ impl Program {
 }
 
 /// Returns a response without the measurements, which differ from run to run.
-fn told(mut answer: Value) -> Value {
+fn without_measurements(mut answer: Value) -> Value {
     for name in ["success", "function", "duration", "timings", "cpuMs", "maxMemoryBytes", "invocationId", "logs"] {
         answer.as_object_mut().unwrap().remove(name);
     }
@@ -106,7 +106,7 @@ async fn run(server: &TestServer, program: Program) {
     let events = server.stream(&id, "main", &program.payload).await.all().await;
     let last = &events.last().unwrap().data;
     program.check(last, &messages(&events));
-    assert_eq!(told(last.clone()), told(waited.clone()), "{}", program.name);
+    assert_eq!(without_measurements(last.clone()), without_measurements(waited.clone()), "{}", program.name);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::process::Child;
 use serde_json::Value;
 use workers_testing::skip_unless_root;
 
-use super::{answer, command, end, spawn};
+use super::{command, end, spawn, status_and_body};
 
 /// The credentials for the cloud.
 pub(crate) const CREDENTIALS: [(&str, &str); 3] =
@@ -38,7 +38,7 @@ impl Cloud {
     pub(crate) async fn lose_snapshots(&self, http: &reqwest::Client) {
         let snapshots = format!("{}/v2/sandboxes/snapshots", self.api);
         let list = http.get(format!("{snapshots}?teamId=team&project=project")).bearer_auth("token");
-        let (status, body) = answer(list.send().await.unwrap()).await;
+        let (status, body) = status_and_body(list.send().await.unwrap()).await;
         assert_eq!(status, 200, "{body}");
         for snapshot in body["snapshots"].as_array().into_iter().flatten().filter_map(|one: &Value| one["id"].as_str())
         {

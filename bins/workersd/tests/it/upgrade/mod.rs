@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use workers_testing::{ThrowAwayPostgres, is_root};
 
-use crate::support::local::{TestServer, answer};
+use crate::support::local::{TestServer, status_and_body};
 use crate::support::{command, end, in_levels, spawn};
 
 /// From the last commit before workers had revisions and snapshots belonged to a server.
@@ -29,7 +29,7 @@ fn unpack(fixture: &[u8]) -> TempDir {
 
 /// Returns the workers in the list, sorted by name.
 async fn listed(server: &TestServer) -> Vec<(String, Value)> {
-    let (status, list) = answer(server.get("/api/workers").send().await.unwrap()).await;
+    let (status, list) = status_and_body(server.get("/api/workers").send().await.unwrap()).await;
     assert_eq!(status, 200, "{list}");
     let mut workers: Vec<_> = list
         .as_array()
@@ -72,7 +72,8 @@ async fn check_files(server: &TestServer, id: &str) {
 }
 
 async fn redeploy(server: &TestServer, id: &str) {
-    let (status, body) = answer(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await;
+    let (status, body) =
+        status_and_body(server.post(&format!("/api/workers/{id}/redeploy")).send().await.unwrap()).await;
     assert_eq!((status, &body["status"]), (200, &json!("ready")), "{body}");
 }
 

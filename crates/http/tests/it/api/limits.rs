@@ -8,7 +8,7 @@ use workers_domain::TenantLimits;
 use crate::support::{TestApp, status_and_json};
 
 #[tokio::test]
-async fn every_limit_in_force_is_told() {
+async fn every_limit_in_force_is_reported() {
     let app = TestApp::builder()
         .service(|options| {
             options.max_code_bytes = 1000;
@@ -36,7 +36,7 @@ async fn every_limit_in_force_is_told() {
 }
 
 #[tokio::test]
-async fn the_limits_that_are_told_and_hold_are_the_least_of_the_servers_and_the_tenants() {
+async fn the_limits_that_are_reported_and_hold_are_the_least_of_the_servers_and_the_tenants() {
     let limits = TenantLimits { code_bytes: Some(1), payload_bytes: Some(3), ..TenantLimits::default() };
     let app = TestApp::builder().service(|options| options.max_result_bytes = 7).tenant_limits(limits).start();
     let (_, told) = status_and_json(app.get("/api/limits").await).await;

@@ -45,7 +45,7 @@ async fn json_is_compressed_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn a_client_that_accepts_no_coding_we_have_is_told_in_json() {
+async fn a_client_that_accepts_no_coding_we_have_gets_an_error_in_json() {
     let app = TestApp::start();
     let request = app.request(Method::GET, "/api/workers").header("accept-encoding", "identity;q=0, zstd");
     let (status, body) = status_and_json(request.send().await.unwrap()).await;

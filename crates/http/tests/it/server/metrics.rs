@@ -23,7 +23,7 @@ async fn requests_are_counted_by_pattern_not_by_path() {
 }
 
 #[tokio::test]
-async fn methods_that_nobody_knows_are_counted_as_one() {
+async fn unknown_methods_are_counted_as_one() {
     let app = TestApp::start();
     for method in ["BREW", "WHEN"] {
         app.request(method.parse().unwrap(), "/healthz").send().await.unwrap();

@@ -122,7 +122,7 @@ async fn a_client_that_reads_slowly_but_steadily_gets_all() {
 }
 
 #[tokio::test]
-async fn a_result_that_finds_no_room_beside_those_that_are_not_read_is_told_as_busy() {
+async fn a_result_that_finds_no_room_beside_those_that_are_not_read_is_reported_as_busy() {
     let app = TestApp::builder()
         .script(|call| steps(&call.function, &call.payload))
         .service(|options| {

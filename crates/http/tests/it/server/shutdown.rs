@@ -42,7 +42,7 @@ async fn what_runs_may_end() {
 }
 
 #[tokio::test]
-async fn what_runs_for_too_long_is_cancelled_and_its_caller_told() {
+async fn what_runs_for_too_long_is_cancelled_and_its_caller_gets_an_error() {
     let (app, _gate) = gated(Duration::from_millis(10));
     let path = app.deployed("invoke", "greet").await;
     let mut watched = SseReader::new(watch(&app, &path).await);
@@ -82,7 +82,7 @@ async fn it_is_not_ready_while_load_balancers_are_given_time_to_notice() {
 }
 
 #[tokio::test]
-async fn afterwards_nobody_listens() {
+async fn afterwards_no_process_listens() {
     let app = TestApp::start();
     app.stop.stop();
     app.running.await.unwrap().unwrap();

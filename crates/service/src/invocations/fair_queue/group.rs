@@ -5,56 +5,57 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::called::Called;
 use super::lengths::Lengths;
 use super::limits::Limits;
-use super::pace::Pace;
+use super::refusal::WaitResult;
+use super::wait_estimator::WaitEstimator;
 
-/// A line's length and the ticket of its last caller: the sort key of lines, longest last. Of two lines of equal
-/// length, the one with the later newcomer counts as longer. Keys are unique, because tickets are.
-pub(super) type Length = (usize, u64);
+/// The length of a queue and the id of its last waiter: the sort key of queues, longest last. Of two queues of equal
+/// length, the one with the later newcomer counts as longer. Sort keys are unique, because the ids of waiters are.
+pub(super) type LengthKey = (usize, u64);
 
 /// The state of one group.
 pub(super) struct Group<K> {
     pub(super) limits: Limits,
     pub(super) held: usize,
     pub(super) waiting: usize,
-    /// The ticket of the group's latest newcomer.
+    /// The id of the group's latest waiter.
     pub(super) newest: u64,
-    /// The group's position among the groups that may have one more place; `None` if it may not.
-    pub(super) turn: Option<Turn>,
-    /// The keys that wait and may have one more place (if the group may), next one first.
-    pub(super) turns: BTreeMap<u64, K>,
-    /// The group's lines that are not empty, longest last.
-    pub(super) longest: BTreeMap<Length, K>,
-    /// The lengths of these lines.
-    pub(super) lines: Lengths,
-    /// The pace at which places of this group become free.
-    pub(super) pace: Pace,
+    /// The group's position among the eligible groups; `None` if it is not eligible.
+    pub(super) position: Option<Position>,
+    /// The eligible keys: those that wait and may have one more permit (if the group may), next one first.
+    pub(super) eligible: BTreeMap<u64, K>,
+    /// The group's queues that are not empty, longest last.
+    pub(super) longest: BTreeMap<LengthKey, K>,
+    /// The lengths of these queues.
+    pub(super) queue_lengths: Lengths,
+    /// Estimates the time until permits of this group are released.
+    pub(super) estimator: WaitEstimator,
 }
 
-/// The order of groups that may have one more place: first the group that holds the fewest places; among several such
-/// groups, the one that has waited longest for its turn.
+/// The order of the eligible groups: first the group that holds the fewest permits; among several such groups, the one
+/// that became eligible, or was last served, longest ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
+pub(super) struct Position {
     pub(super) held: usize,
     pub(super) number: u64,
 }
 
 /// The state of one key.
-pub(super) struct Share {
+pub(super) struct KeyState {
     pub(super) held: usize,
-    /// The waiting callers of the key, by ascending ticket.
-    pub(super) line: VecDeque<Waiting>,
-    /// The key's number among the turns of its group, if it waits and may have one more place.
-    pub(super) turn: Option<u64>,
-    /// The pace at which places of this key become free.
-    pub(super) pace: Pace,
+    /// The waiting callers of the key, by ascending id.
+    pub(super) queue: VecDeque<QueuedWaiter>,
+    /// The key's position among the eligible keys of its group; `None` if it is not eligible.
+    pub(super) position: Option<u64>,
+    /// Estimates the time until permits of this key are released.
+    pub(super) estimator: WaitEstimator,
 }
 
-pub(super) struct Waiting {
-    pub(super) ticket: u64,
-    pub(super) call: oneshot::Sender<Called>,
+/// A waiting caller as the queue sees it.
+pub(super) struct QueuedWaiter {
+    pub(super) id: u64,
+    pub(super) sender: oneshot::Sender<WaitResult>,
 }
 
 impl<K> Group<K> {
@@ -64,11 +65,11 @@ impl<K> Group<K> {
             held: 0,
             waiting: 0,
             newest: 0,
-            turn: None,
-            turns: BTreeMap::new(),
+            position: None,
+            eligible: BTreeMap::new(),
             longest: BTreeMap::new(),
-            lines: Lengths::new(),
-            pace: Pace::new(now),
+            queue_lengths: Lengths::new(),
+            estimator: WaitEstimator::new(now),
         }
     }
 
@@ -77,22 +78,22 @@ impl<K> Group<K> {
     }
 
     /// Returns the group's sort key among the groups that wait; `None` if it has no waiting callers.
-    pub(super) fn length(&self) -> Option<Length> {
+    pub(super) fn length(&self) -> Option<LengthKey> {
         (self.waiting > 0).then_some((self.waiting, self.newest))
     }
 }
 
-impl Share {
+impl KeyState {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { held: 0, line: VecDeque::new(), turn: None, pace: Pace::new(now) }
+        Self { held: 0, queue: VecDeque::new(), position: None, estimator: WaitEstimator::new(now) }
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.held == 0 && self.line.is_empty()
+        self.held == 0 && self.queue.is_empty()
     }
 
-    /// Returns the sort key of the key's line among those of its group; `None` if the line is empty.
-    pub(super) fn length(&self) -> Option<Length> {
-        self.line.back().map(|last| (self.line.len(), last.ticket))
+    /// Returns the sort key of the key's queue among those of its group; `None` if the queue is empty.
+    pub(super) fn length(&self) -> Option<LengthKey> {
+        self.queue.back().map(|last| (self.queue.len(), last.id))
     }
 }

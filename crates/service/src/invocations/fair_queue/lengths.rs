@@ -1,10 +1,11 @@
-//! The lengths of many lines, kept to compute one number: how many callers are served before one at the end of a line.
+//! The lengths of many queues, kept to compute one number: how many callers are served before one at the end of a
+//! queue.
 
-/// The lengths of lines, without their identities. The cost of a change by one caller does not depend on the number of
-/// lines.
+/// The lengths of queues, without their identities. The cost of a change by one caller does not depend on the number of
+/// queues.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Lengths {
-    /// For each index, the number of lines with more callers than the index.
+    /// For each index, the number of queues with more callers than the index.
     longer_than: Vec<usize>,
 }
 
@@ -13,7 +14,7 @@ impl Lengths {
         Self { longer_than: Vec::new() }
     }
 
-    /// Records that the length of one line has changed.
+    /// Records that the length of one queue has changed.
     pub(super) fn change(&mut self, from: usize, to: usize) {
         for index in from..to {
             if index == self.longer_than.len() {
@@ -29,8 +30,8 @@ impl Lengths {
         }
     }
 
-    /// Returns the number of callers in all lines, counting at most `most` per line. The cost grows with `most` and not
-    /// with the number of lines.
+    /// Returns the number of callers in all queues, counting at most `most` per queue. The cost grows with `most` and
+    /// not with the number of queues.
     pub(super) fn sum_up_to(&self, most: usize) -> usize {
         self.longer_than.iter().take(most).sum()
     }
@@ -41,20 +42,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sum_is_that_of_all_lines_each_cut_to_the_length() {
+    fn the_sum_is_that_of_all_queues_each_cut_to_the_length() {
         let mut lengths = Lengths::default();
-        let lines = [0, 1, 1, 3, 7, 200];
-        for line in lines {
-            for length in 0..line {
+        let queues = [0, 1, 1, 3, 7, 200];
+        for queue in queues {
+            for length in 0..queue {
                 lengths.change(length, length + 1);
             }
         }
         for most in [0, 1, 2, 3, 5, 7, 100, 200, 201, usize::MAX] {
-            let expected: usize = lines.iter().map(|line| line.min(&most)).sum();
+            let expected: usize = queues.iter().map(|queue| queue.min(&most)).sum();
             assert_eq!(lengths.sum_up_to(most), expected, "{most}");
         }
-        for line in lines {
-            lengths.change(line, 0);
+        for queue in queues {
+            lengths.change(queue, 0);
         }
         assert_eq!(lengths, Lengths::default());
     }

@@ -3,12 +3,12 @@
 /// The limits of the whole queue, or of one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Number of places; at least one.
-    pub(crate) places: usize,
-    /// Maximum number of places that one key holds at the same time; at least one.
-    pub(crate) places_per_key: usize,
+    /// Number of permits; at least one.
+    pub(crate) permits: usize,
+    /// Maximum number of permits that one key holds at the same time; at least one.
+    pub(crate) permits_per_key: usize,
     /// Maximum number of callers that wait at the same time.
-    pub(crate) seats: usize,
+    pub(crate) max_waiting: usize,
 }
 
 impl Limits {
@@ -16,12 +16,12 @@ impl Limits {
     /// unlimited, so that the group or key is never passed over because of it.
     pub(super) fn within(self, all: Self) -> Self {
         let share_of = |share: usize, whole: usize| if share < whole { share } else { usize::MAX };
-        let places = self.places.clamp(1, all.places);
-        let places_per_key = self.places_per_key.min(all.places_per_key).max(1);
+        let permits = self.permits.clamp(1, all.permits);
+        let permits_per_key = self.permits_per_key.min(all.permits_per_key).max(1);
         Self {
-            places: share_of(places, all.places),
-            places_per_key: share_of(places_per_key, places),
-            seats: self.seats.min(all.seats),
+            permits: share_of(permits, all.permits),
+            permits_per_key: share_of(permits_per_key, permits),
+            max_waiting: self.max_waiting.min(all.max_waiting),
         }
     }
 }

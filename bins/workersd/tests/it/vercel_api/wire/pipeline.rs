@@ -10,7 +10,7 @@ use super::recorder::Recorder;
 use super::request::Request;
 use super::sdk;
 use crate::support::cloud::CREDENTIALS;
-use crate::support::{answer, command, end, spawn};
+use crate::support::{command, end, spawn, status_and_body};
 use crate::vercel_api::support::Offered;
 
 /// The platform over the API, stopped when this value is dropped. When it has stopped, it has sent all its requests.
@@ -30,7 +30,7 @@ impl Platform {
 
     async fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
         let response = http_client().post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
-        let (status, body) = answer(response).await;
+        let (status, body) = status_and_body(response).await;
         assert!((200..300).contains(&status), "{body}");
         body
     }

@@ -49,7 +49,7 @@ async fn the_content_type_does_not_matter() {
 }
 
 #[tokio::test]
-async fn code_that_does_not_parse_is_told_with_its_place() {
+async fn code_that_does_not_parse_is_reported_with_its_position() {
     let (status, body) = deploy("broken", "export function greet() {\n  return (1 + ;\n}").await;
     assert_eq!(
         (status, &body["code"], &body["line"], &body["column"]),
@@ -152,7 +152,7 @@ async fn compiler_options_that_are_not_known_are_refused() {
 }
 
 #[tokio::test]
-async fn malformed_json_is_told_with_its_place() {
+async fn malformed_json_is_reported_with_its_position() {
     let answer = refused("{\"name\": \"n\",\n oops}").await;
     assert_eq!(code_of(&answer), (400, "invalid_json"));
     assert_eq!((&answer.1["line"], &answer.1["column"]), (&json!(2), &json!(2)));

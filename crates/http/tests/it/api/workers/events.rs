@@ -20,7 +20,7 @@ async fn next(events: &mut SseReader) -> (String, serde_json::Value) {
 }
 
 #[tokio::test]
-async fn a_deployed_worker_is_told_as_it_is_in_the_list() {
+async fn a_deployed_worker_is_published_as_it_is_in_the_list() {
     let app = TestApp::start();
     let mut events = watch(&app).await;
     app.deploy().await;
@@ -30,7 +30,7 @@ async fn a_deployed_worker_is_told_as_it_is_in_the_list() {
 }
 
 #[tokio::test]
-async fn a_worker_that_could_not_be_made_is_told_with_its_error() {
+async fn a_worker_that_could_not_be_made_is_published_with_its_error() {
     let app = TestApp::start();
     let mut events = watch(&app).await;
     app.sandboxes.fail_with(Some(SandboxErrorKind::Failed));
@@ -41,7 +41,7 @@ async fn a_worker_that_could_not_be_made_is_told_with_its_error() {
 }
 
 #[tokio::test]
-async fn an_invocation_a_deletion_and_a_reset_are_told() {
+async fn an_invocation_a_deletion_and_a_reset_are_published() {
     let app = TestApp::start();
     let id = app.deploy().await;
     let mut events = watch(&app).await;
@@ -57,7 +57,7 @@ async fn an_invocation_a_deletion_and_a_reset_are_told() {
 }
 
 #[tokio::test]
-async fn a_worker_that_expires_is_told_once() {
+async fn a_worker_that_expires_is_published_once() {
     let app = TestApp::start();
     let path = format!("/api/workers/{}", app.deploy().await);
     let mut events = watch(&app).await;
@@ -104,7 +104,7 @@ async fn it_ends_when_the_server_begins_to_shut_down() {
 }
 
 #[tokio::test]
-async fn nobody_who_listens_holds_up_the_shutdown() {
+async fn no_listener_holds_up_the_shutdown() {
     let app = TestApp::builder().http(|options| options.drain_timeout = Duration::from_hours(1)).start();
     let listening = watch(&app).await;
     app.stop.stop();

@@ -9,16 +9,16 @@ use super::groups::{GROUPS, walk};
 const STEPS: usize = 100;
 
 fn limits() -> impl Strategy<Value = Limits> {
-    (1..=6usize, 1..=6usize, 0..=6usize).prop_map(|(places, places_per_key, seats)| Limits {
-        places,
-        places_per_key,
-        seats,
+    (1..=6usize, 1..=6usize, 0..=6usize).prop_map(|(permits, permits_per_key, max_waiting)| Limits {
+        permits,
+        permits_per_key,
+        max_waiting,
     })
 }
 
 proptest! {
     #[test]
-    fn no_limit_is_passed_no_caller_is_lost_and_none_waits_beside_a_free_place(
+    fn no_limit_is_passed_no_caller_is_lost_and_none_waits_beside_a_free_permit(
         all in limits(),
         of_groups in prop::array::uniform3(limits()),
         numbers in prop::collection::vec(any::<usize>(), 3 * STEPS),

@@ -15,11 +15,11 @@ impl Numbers {
     }
 }
 
-/// The callers of a queue: those with a place and those that wait.
+/// The callers of a queue: those with a permit and those that wait.
 struct Callers<'a> {
     queue: &'a OneGroup,
     limits: Limits,
-    inside: Vec<(char, Place<char>)>,
+    inside: Vec<(char, Permit<char>)>,
     waiting: Vec<(char, Entering<'a>)>,
     displaced: usize,
 }
@@ -31,7 +31,7 @@ impl Callers<'_> {
             2 if !self.inside.is_empty() => {
                 self.inside.swap_remove(numbers.below(self.inside.len()));
             }
-            // By now the caller may have got a place or lost its seat, without having been polled.
+            // By now the caller may have got a permit or been displaced, without having been polled.
             3 if !self.waiting.is_empty() => {
                 drop(self.waiting.remove(numbers.below(self.waiting.len())));
             }
@@ -45,7 +45,7 @@ impl Callers<'_> {
         let mut entering: Entering<'_> = Box::pin(self.queue.enter(key));
         match polled(&mut entering) {
             None => self.waiting.push((key, entering)),
-            Some(Ok(place)) => self.inside.push((key, place)),
+            Some(Ok(permit)) => self.inside.push((key, permit)),
             Some(Err(refusal)) => assert_ne!(refusal, Refusal::Closed),
         }
     }
@@ -55,7 +55,7 @@ impl Callers<'_> {
         for (key, mut entering) in std::mem::take(&mut self.waiting) {
             match polled(&mut entering) {
                 None => self.waiting.push((key, entering)),
-                Some(Ok(place)) => self.inside.push((key, place)),
+                Some(Ok(permit)) => self.inside.push((key, permit)),
                 Some(Err(refusal)) => {
                     assert_ne!(refusal, Refusal::Closed);
                     self.displaced += 1;
@@ -64,43 +64,43 @@ impl Callers<'_> {
         }
     }
 
-    /// Checks that nothing is lost, nothing is given twice, and no place is free that a waiting caller may have.
+    /// Checks that nothing is lost, nothing is given twice, and no permit is free that a waiting caller may have.
     fn check(&mut self) {
         self.look();
-        assert_eq!(self.queue.occupied(), (self.inside.len(), self.waiting.len()));
-        assert!(self.inside.len() <= self.limits.places && self.waiting.len() <= self.limits.seats);
+        assert_eq!(self.queue.counts(), (self.inside.len(), self.waiting.len()));
+        assert!(self.inside.len() <= self.limits.permits && self.waiting.len() <= self.limits.max_waiting);
         let held = |key: char| self.inside.iter().filter(|(other, _)| *other == key).count();
         for (key, _) in &self.inside {
-            assert!(held(*key) <= self.limits.places_per_key, "{key} has more than its share");
+            assert!(held(*key) <= self.limits.permits_per_key, "{key} has more than its share");
         }
-        if self.inside.len() < self.limits.places {
+        if self.inside.len() < self.limits.permits {
             for (key, _) in &self.waiting {
-                assert_eq!(held(*key), self.limits.places_per_key, "{key} waits beside a free place");
+                assert_eq!(held(*key), self.limits.permits_per_key, "{key} waits beside a free permit");
             }
         }
     }
 }
 
 #[test]
-fn no_place_and_no_seat_is_lost_or_given_twice() {
+fn no_permit_and_no_caller_is_lost_or_counted_twice() {
     let mut displaced = 0;
-    for (seed, (places, places_per_key, seats)) in
+    for (seed, (permits, permits_per_key, max_waiting)) in
         [(1, 1, 0), (1, 1, 3), (3, 2, 5), (4, 3, 12), (8, 6, 30), (8, 8, 30), (5, 1, 7)].into_iter().enumerate()
     {
-        let limits = Limits { places, places_per_key, seats };
+        let limits = Limits { permits, permits_per_key, max_waiting };
         let queue = OneGroup::new(limits);
         let mut numbers = Numbers(seed as u64 + 1);
         let mut callers = Callers { queue: &queue, limits, inside: Vec::new(), waiting: Vec::new(), displaced: 0 };
         for step in 0..20_000 {
             callers.step(&mut numbers);
-            // Not after each step, so that some callers have been called but not polled.
+            // Not after each step, so that some callers have been result but not polled.
             if step % 3 == 0 {
                 callers.check();
             }
         }
         displaced += callers.displaced;
         drop(callers);
-        assert_eq!(queue.occupied(), (0, 0), "{limits:?}");
+        assert_eq!(queue.counts(), (0, 0), "{limits:?}");
         assert!(queue.lock().is_empty(), "{limits:?}");
     }
     assert!(displaced > 1000, "{displaced}");

@@ -99,7 +99,7 @@ async fn a_client_library_that_drops_its_answer_cancels_the_function() {
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_while_it_waits_for_a_place_gives_up_its_seat() {
+async fn a_caller_that_hangs_up_while_it_waits_for_a_permit_leaves_the_queue() {
     let app = TestApp::builder()
         .script(|_| vec![Step::Hang])
         .service(|options| options.max_concurrent_invocations = 1)

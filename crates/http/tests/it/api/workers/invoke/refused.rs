@@ -151,7 +151,7 @@ async fn a_busy_platform_says_when_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_displaced_caller_is_told_when_to_come_back_in_the_header_and_in_the_body() {
+async fn a_displaced_caller_gets_the_retry_time_in_the_header_and_in_the_body() {
     let gate = Arc::new(Notify::new());
     let held = Mutex::new(Some(Arc::clone(&gate)));
     let app = TestApp::builder()

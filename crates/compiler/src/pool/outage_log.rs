@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// The record of the platform's own failures.
+/// Tracks the platform's own failures to compile.
 #[derive(Default)]
-pub(super) struct Trouble {
+pub(super) struct OutageLog {
     state: Mutex<State>,
 }
 
@@ -14,15 +14,16 @@ struct State {
     /// Why a process failed last, if no process has compiled anything since.
     last_failure: Option<String>,
     /// The failure that was logged and has not been logged as over.
-    told: Option<Told>,
+    logged: Option<LoggedOutage>,
 }
 
-struct Told {
+/// An outage that was logged.
+struct LoggedOutage {
     since: Instant,
     refused: u64,
 }
 
-impl Trouble {
+impl OutageLog {
     /// Records that a process failed; another one may be tried.
     pub(super) fn process_failed(&self, cause: &str) {
         self.lock().last_failure = Some(cause.to_owned());
@@ -32,11 +33,11 @@ impl Trouble {
     pub(super) fn gave_up(&self, cause: &str) {
         let mut state = self.lock();
         state.last_failure = Some(cause.to_owned());
-        if let Some(told) = &mut state.told {
-            told.refused += 1;
+        if let Some(logged) = &mut state.logged {
+            logged.refused += 1;
             return;
         }
-        state.told = Some(Told { since: Instant::now(), refused: 1 });
+        state.logged = Some(LoggedOutage { since: Instant::now(), refused: 1 });
         drop(state);
         tracing::error!(cause, "nothing can be compiled; deploys are refused until that works again");
     }
@@ -45,9 +46,9 @@ impl Trouble {
     pub(super) fn works(&self) {
         let mut state = self.lock();
         state.last_failure = None;
-        let told = state.told.take();
+        let logged = state.logged.take();
         drop(state);
-        if let Some(Told { since, refused }) = told {
+        if let Some(LoggedOutage { since, refused }) = logged {
             tracing::info!(failed = refused, seconds = since.elapsed().as_secs(), "compiling works again");
         }
     }

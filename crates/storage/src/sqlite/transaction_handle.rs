@@ -15,16 +15,16 @@ use workers_domain::ports::RepositoryError;
 use super::error::query_error;
 use super::file::DatabaseFile;
 use super::immediate::immediately;
-use super::pool::{Mark, SqlitePool, TASK_PATIENCE, not_done};
+use super::pool::{Flag, SqlitePool, TASK_PATIENCE, not_done};
 use crate::error::unavailable;
-use crate::transaction::{BEGIN, COMMIT, End, RollbackReason};
+use crate::transaction::{BEGIN, COMMIT, RollbackCell, RollbackReason};
 
 /// A handle to the thread that owns the connection. When all clones are dropped, the thread rolls back.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct TransactionHandle {
     /// Its length is limited by the number of callers, because each waits for its response.
     requests: mpsc::Sender<Request>,
-    end: End,
+    end: RollbackCell,
 }
 
 enum Request {
@@ -40,7 +40,7 @@ pub(super) type Outcome = JoinHandle<Result<(), RepositoryError>>;
 
 /// The reason why the transaction is not committed.
 enum Stop {
-    /// It was rolled back; the reason is stored in [`End`].
+    /// It was rolled back; the reason is stored in [`RollbackCell`].
     RolledBack,
     Database(DieselError),
 }
@@ -51,16 +51,16 @@ impl From<DieselError> for Stop {
     }
 }
 
-impl Line {
+impl TransactionHandle {
     /// Waits for the write lock, and begins a transaction.
     pub(super) async fn open(pool: &SqlitePool) -> Result<(Self, Outcome), RepositoryError> {
-        let (begun, answer) = oneshot::channel();
+        let (begun, result) = oneshot::channel();
         let (requests, inbox) = mpsc::channel();
-        let (end, limit) = (End::default(), pool.transaction_timeout());
+        let (end, limit) = (RollbackCell::default(), pool.transaction_timeout());
         let noted = end.clone();
-        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile, mark: &Mark| {
+        let task = move |connection: &mut SqliteConnection, file: &DatabaseFile, flag: &Flag| {
             let done = immediately(connection, |connection| {
-                let _marked = mark.set();
+                let _guard = flag.set();
                 // If the caller has gone, there will be no requests, so the transaction is rolled back.
                 let _ = begun.send(());
                 run(connection, file, &inbox, &noted, limit)
@@ -71,7 +71,7 @@ impl Line {
             })
         };
         let outcome = pool.start_transaction(BEGIN, task).await?;
-        let Ok(begun) = tokio::time::timeout(TASK_PATIENCE, answer).await else {
+        let Ok(begun) = tokio::time::timeout(TASK_PATIENCE, result).await else {
             return Err(not_done(BEGIN, TASK_PATIENCE));
         };
         match begun {
@@ -85,30 +85,30 @@ impl Line {
     }
 
     /// Does something in the transaction.
-    pub(super) async fn ask<R: Send + 'static>(
+    pub(super) async fn execute<R: Send + 'static>(
         &self,
         operation: &'static str,
         task: impl FnOnce(&mut SqliteConnection) -> diesel::QueryResult<R> + Send + 'static,
     ) -> Result<R, RepositoryError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         let end = self.end.clone();
         let job: Job = Box::new(move |connection, file| {
-            let answer = task(connection).map_err(|error| query_error(operation, error, file));
-            let goes_on = answer.is_ok();
-            if !goes_on {
-                end.note(RollbackReason::Refused);
+            let result = task(connection).map_err(|error| query_error(operation, error, file));
+            let continues = result.is_ok();
+            if !continues {
+                end.record(RollbackReason::Refused);
             }
             // The caller may have gone.
-            let _ = reply.send(answer);
-            goes_on
+            let _ = reply.send(result);
+            continues
         });
         if self.requests.send(Request::Statement(job)).is_err() {
             return Err(self.end.error());
         }
-        let Ok(answer) = tokio::time::timeout(TASK_PATIENCE, answer).await else {
+        let Ok(result) = tokio::time::timeout(TASK_PATIENCE, result).await else {
             return Err(not_done(operation, TASK_PATIENCE));
         };
-        answer.unwrap_or_else(|_| Err(self.end.error()))
+        result.unwrap_or_else(|_| Err(self.end.error()))
     }
 
     /// Commits the transaction and ends it.
@@ -128,7 +128,7 @@ fn run(
     connection: &mut SqliteConnection,
     file: &DatabaseFile,
     inbox: &mpsc::Receiver<Request>,
-    end: &End,
+    end: &RollbackCell,
     limit: Duration,
 ) -> Result<(), Stop> {
     let deadline = Instant::now() + limit;
@@ -142,7 +142,7 @@ fn run(
             Ok(Request::Commit) => return Ok(()),
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Stop::RolledBack),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                end.note(RollbackReason::HeldTooLong(limit));
+                end.record(RollbackReason::HeldTooLong(limit));
                 return Err(Stop::RolledBack);
             }
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::death::{self, Cause};
+use super::exit_cause::{self, ExitCause};
 use crate::hook::HOOK_ARGUMENT;
 use crate::{CompilerOptions, CompilerProgram};
 
@@ -27,28 +27,28 @@ const PROCESS_NAME: &str = "workers-compiler";
 
 /// A handle of the thread. The thread ends when the last handle is dropped, and its remaining children end with it.
 #[derive(Clone)]
-pub(super) struct Nursery {
-    orders: mpsc::Sender<Order>,
+pub(super) struct Spawner {
+    requests: mpsc::Sender<Request>,
 }
 
-enum Order {
+enum Request {
     Start(oneshot::Sender<io::Result<Child>>),
-    Bury(Child, Death),
+    Reap(Child, Exit),
 }
 
 /// Why a process ends.
-pub(super) enum Death {
+pub(super) enum Exit {
     /// The pool ends it.
-    Wanted,
-    /// It exited unexpectedly or sent an invalid message, which is the error. The cause of death is sent to the
-    /// receiver, and logged in the span of the request that the process worked for.
-    Surprising(io::Error, oneshot::Sender<Cause>, Span),
+    Requested,
+    /// It exited unexpectedly or sent an invalid message, which is the error. The cause is sent to the receiver, and
+    /// logged in the span of the request that the process worked for.
+    Unexpected(io::Error, oneshot::Sender<ExitCause>, Span),
 }
 
-impl Nursery {
+impl Spawner {
     /// Starts the thread.
     pub(super) fn open(options: &CompilerOptions) -> io::Result<Self> {
-        let (orders, received) = mpsc::channel();
+        let (requests, received) = mpsc::channel();
         let program = match &options.program {
             CompilerProgram::CurrentExe => PathBuf::from(OWN_PROGRAM),
             CompilerProgram::Path(path) => path.clone(),
@@ -57,77 +57,77 @@ impl Nursery {
         std::thread::Builder::new()
             .name("compilers".to_owned())
             .spawn(move || work(&received, || start(&program, memory_bytes, newer_node), memory_bytes))?;
-        Ok(Self { orders })
+        Ok(Self { requests })
     }
 
     /// Starts a process.
     pub(super) async fn start(&self) -> io::Result<Child> {
         let ended = || io::Error::other("the thread that starts processes has ended");
         let (sender, started) = oneshot::channel();
-        self.orders.send(Order::Start(sender)).map_err(|_| ended())?;
+        self.requests.send(Request::Start(sender)).map_err(|_| ended())?;
         started.await.map_err(|_| ended())?
     }
 
     /// Kills a process at once and hands it over to be reaped.
-    pub(super) fn bury(&self, mut child: Child, death: Death) {
-        // Fails if the process is dead already.
+    pub(super) fn kill_and_reap(&self, mut child: Child, exit: Exit) {
+        // Fails if the process has exited already.
         let _ = child.kill();
-        // Fails if the thread has ended; then the child has died with it.
-        let _ = self.orders.send(Order::Bury(child, death));
+        // Fails if the thread has ended; then the kernel has killed the child with it.
+        let _ = self.requests.send(Request::Reap(child, exit));
     }
 }
 
-fn work(orders: &mpsc::Receiver<Order>, start: impl Fn() -> io::Result<Child>, memory_bytes: u64) {
-    let mut dying: Vec<(Child, Death)> = Vec::new();
+fn work(requests: &mpsc::Receiver<Request>, start: impl Fn() -> io::Result<Child>, memory_bytes: u64) {
+    let mut exiting: Vec<(Child, Exit)> = Vec::new();
     loop {
-        let order = if dying.is_empty() {
-            orders.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        let request = if exiting.is_empty() {
+            requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
-            orders.recv_timeout(REAP_INTERVAL)
+            requests.recv_timeout(REAP_INTERVAL)
         };
-        match order {
-            Ok(Order::Start(sender)) => {
+        match request {
+            Ok(Request::Start(sender)) => {
                 if let Err(Ok(mut unwanted)) = sender.send(start()) {
                     // The caller no longer waits for it.
                     let _ = unwanted.kill();
-                    dying.push((unwanted, Death::Wanted));
+                    exiting.push((unwanted, Exit::Requested));
                 }
             }
-            Ok(Order::Bury(child, death)) => dying.push((child, death)),
+            Ok(Request::Reap(child, exit)) => exiting.push((child, exit)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                for (mut child, death) in dying {
+                for (mut child, exit) in exiting {
                     let status = child.wait();
-                    report(&mut child, status, death, memory_bytes);
+                    report(&mut child, status, exit, memory_bytes);
                 }
                 return;
             }
         }
-        dying = dying.into_iter().filter_map(|dying| reap(dying, memory_bytes)).collect();
+        exiting = exiting.into_iter().filter_map(|exiting| reap(exiting, memory_bytes)).collect();
     }
 }
 
 /// Reaps a process that has exited. Returns it if it has not exited yet.
-fn reap((mut child, death): (Child, Death), memory_bytes: u64) -> Option<(Child, Death)> {
+fn reap((mut child, exit): (Child, Exit), memory_bytes: u64) -> Option<(Child, Exit)> {
     let status = match child.try_wait() {
-        Ok(None) => return Some((child, death)),
+        Ok(None) => return Some((child, exit)),
         Ok(Some(status)) => Ok(status),
         Err(error) => Err(error),
     };
-    report(&mut child, status, death, memory_bytes);
+    report(&mut child, status, exit, memory_bytes);
     None
 }
 
-fn report(child: &mut Child, status: io::Result<ExitStatus>, death: Death, memory_bytes: u64) {
-    if let Death::Surprising(error, asked, span) = death {
+fn report(child: &mut Child, status: io::Result<ExitStatus>, exit: Exit, memory_bytes: u64) {
+    if let Exit::Unexpected(error, sender, span) = exit {
         let _entered = span.entered();
-        let cause = status
-            .as_ref()
-            .map_or(Cause::Unknown, |status| death::cause(*status, &death::last_words(child), memory_bytes));
+        let cause = status.as_ref().map_or(ExitCause::Unknown, |status| {
+            exit_cause::cause(*status, &exit_cause::stderr_of(child), memory_bytes)
+        });
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
         tracing::warn!(process.id = child.id(), status, error = %error, ?cause, "a compiler process died while it compiled");
         // The caller may no longer wait for the cause.
-        let _ = asked.send(cause);
+        let _ = sender.send(cause);
     }
 }
 
@@ -141,7 +141,7 @@ fn start(program: &Path, memory_bytes: u64, newer_node: bool) -> io::Result<Chil
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // Regular messages come with the answers. What the runtime prints before an abort is evidence, and only this
+        // Regular messages come with the responses. What the runtime prints before an abort is evidence, and only this
         // program reads it: a user's text must not get into the server's log.
         .stderr(Stdio::piped())
         .spawn()

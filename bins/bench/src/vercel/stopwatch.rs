@@ -8,15 +8,15 @@ use anyhow::Context as _;
 use super::counter::Counter;
 
 /// A stopwatch for one piece of work.
-pub(super) struct Watch<'a> {
+pub(super) struct Stopwatch<'a> {
     counter: Option<&'a Counter>,
     began: Instant,
-    outcome: Option<Mark>,
+    outcome: Option<Milestone>,
 }
 
 /// A point in time during a piece of work.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct Milestone {
     pub(super) time: Duration,
     /// Requests that had a response by then. Zero if requests are not counted.
     pub(super) answered: usize,
@@ -26,18 +26,18 @@ pub(super) struct Mark {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
     /// When the result was available: the printed line, or the snapshot's id.
-    pub(super) outcome: Mark,
+    pub(super) outcome: Milestone,
     /// When everything was cleaned up.
-    pub(super) end: Mark,
+    pub(super) end: Milestone,
 }
 
-impl<'a> Watch<'a> {
-    /// Starts the watch. If there is a counter, it also records responses.
+impl<'a> Stopwatch<'a> {
+    /// Starts the stopwatch. If there is a counter, it also records responses.
     pub(super) fn new(counter: Option<&'a Counter>) -> Self {
         Self { counter, began: Instant::now(), outcome: None }
     }
 
-    /// Starts the watch again: preparation before does not count.
+    /// Starts the stopwatch again: preparation before does not count.
     pub(super) fn begin(&mut self) {
         self.began = Instant::now();
     }
@@ -49,8 +49,8 @@ impl<'a> Watch<'a> {
 
     /// Does the same as [`outcome`](Self::outcome), with a time that another clock measured.
     pub(super) fn outcome_after(&mut self, time: Duration) {
-        let mark = self.mark(time);
-        self.outcome.get_or_insert(mark);
+        let milestone = self.milestone(time);
+        self.outcome.get_or_insert(milestone);
     }
 
     /// Records that the work is completely done now.
@@ -61,11 +61,11 @@ impl<'a> Watch<'a> {
 
     /// Does the same as [`end`](Self::end), with a time that another clock measured.
     pub(super) fn end_after(self, time: Duration) -> anyhow::Result<Run> {
-        let end = self.mark(time);
+        let end = self.milestone(time);
         Ok(Run { outcome: self.outcome.context("it ended without an outcome")?, end })
     }
 
-    fn mark(&self, time: Duration) -> Mark {
-        Mark { time, answered: self.counter.map_or(0, Counter::answered) }
+    fn milestone(&self, time: Duration) -> Milestone {
+        Milestone { time, answered: self.counter.map_or(0, Counter::answered) }
     }
 }

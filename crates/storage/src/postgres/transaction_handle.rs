@@ -1,7 +1,7 @@
 //! A handle to the connection of a transaction, which is owned by a separate task.
 //!
 //! Because the task owns the connection, a statement runs to its end even if its caller has gone. When the transaction
-//! is dropped, at any point, the task rolls it back before the connection is lent again.
+//! is dropped, at any point, the task rolls it back before the connection is used again.
 
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument, debug};
 
-use super::asking::{Ask, bounded};
 use super::client::{PgClient, Statement};
-use super::error::{asks_for_another_session, carry, is_in_the_way, took_too_long};
-use super::pool::{Lent, PgPool};
+use super::error::{is_conflict, needs_another_session, took_too_long, wrap_in_diesel};
+use super::execute::{StatementFn, execute_within};
+use super::pool::{PgPool, PooledConnection};
 use crate::error::{chain, unavailable};
-use crate::transaction::{End, RollbackReason, rolled_back};
+use crate::transaction::{RollbackCell, RollbackReason, rolled_back};
 
 /// How long the server may take for a rollback. After that we close the connection, which has the same effect.
 const ROLLBACK_LIMIT: Duration = Duration::from_secs(1);
 
 /// A handle to the task that owns the connection. When all clones are dropped, the task rolls back.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct TransactionHandle {
     pool: PgPool,
     requests: mpsc::Sender<Request>,
-    end: End,
+    end: RollbackCell,
 }
 
 enum Request {
@@ -39,12 +39,12 @@ enum Request {
 /// Runs a statement, which must end before the given instant, and returns whether the transaction continues.
 type Job = Box<dyn for<'a> FnOnce(&'a PgClient, Instant) -> BoxFuture<'a, bool> + Send>;
 
-impl Line {
+impl TransactionHandle {
     /// Takes a connection from the pool and begins a transaction. Tries once more on another connection if the error
     /// was specific to the session.
     pub(super) async fn open(pool: &PgPool) -> QueryResult<Self> {
         match Self::open_once(pool).await {
-            Err((error, generation)) if asks_for_another_session(&error) && pool.renew(generation) => {
+            Err((error, generation)) if needs_another_session(&error) && pool.renew(generation) => {
                 Self::open_once(pool).await.map_err(|(error, _)| error)
             }
             opened => opened.map_err(|(error, _)| error),
@@ -53,70 +53,74 @@ impl Line {
 
     /// Makes one attempt. An error is returned together with the generation of the connection.
     async fn open_once(pool: &PgPool) -> Result<Self, (DieselError, u64)> {
-        let lent = pool.acquire().await.map_err(|error| (carry(error), 0))?;
-        let (begun, answer) = oneshot::channel();
+        let pooled = pool.acquire().await.map_err(|error| (wrap_in_diesel(error), 0))?;
+        let (begun, result) = oneshot::channel();
         let (requests, inbox) = mpsc::channel(1);
-        let end = End::default();
-        pool.runtime().spawn(run(lent, pool.clone(), inbox, end.clone(), begun).in_current_span());
-        answer.await.unwrap_or_else(|_| Err((carry(end.error()), 0)))?;
+        let end = RollbackCell::default();
+        pool.runtime().spawn(run(pooled, pool.clone(), inbox, end.clone(), begun).in_current_span());
+        result.await.unwrap_or_else(|_| Err((wrap_in_diesel(end.error()), 0)))?;
         Ok(Self { pool: pool.clone(), requests, end })
     }
 
     /// Runs a statement.
-    pub(super) async fn ask<R: Send + 'static>(&self, statement: Statement, ask: Ask<R>) -> QueryResult<R> {
-        let (reply, answer) = oneshot::channel();
+    pub(super) async fn execute<R: Send + 'static>(
+        &self,
+        statement: Statement,
+        execute: StatementFn<R>,
+    ) -> QueryResult<R> {
+        let (reply, result) = oneshot::channel();
         let (pool, end) = (self.pool.clone(), self.end.clone());
         let job: Job = Box::new(move |connection, deadline| {
             let job = async move {
                 let limit = pool.statement_timeout().min(deadline.saturating_duration_since(Instant::now()));
-                let asked = bounded(connection, &statement, ask, limit).await;
-                let answer = asked.map_err(|error| {
-                    if asks_for_another_session(&error) {
+                let executed = execute_within(connection, &statement, execute, limit).await;
+                let result = executed.map_err(|error| {
+                    if needs_another_session(&error) {
                         // This transaction cannot continue on another connection, but the next one can use a new one.
                         pool.renew(connection.generation());
                     }
                     if Instant::now() >= deadline {
-                        end.note(RollbackReason::HeldTooLong(pool.transaction_timeout()));
-                        return carry(end.error());
+                        end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));
+                        return wrap_in_diesel(end.error());
                     }
-                    end.note(RollbackReason::Refused);
-                    if is_in_the_way(&error) { carry(rolled_back(error)) } else { error }
+                    end.record(RollbackReason::Refused);
+                    if is_conflict(&error) { wrap_in_diesel(rolled_back(error)) } else { error }
                 });
-                let goes_on = answer.is_ok();
+                let continues = result.is_ok();
                 // The caller may have gone.
-                let _ = reply.send(answer);
-                goes_on
+                let _ = reply.send(result);
+                continues
             };
             job.boxed()
         });
-        self.request(Request::Statement(job), answer).await
+        self.request(Request::Statement(job), result).await
     }
 
     /// Commits the transaction and ends it.
     pub(super) async fn commit(&self) -> QueryResult<()> {
-        let (reply, answer) = oneshot::channel();
-        self.request(Request::Commit(reply), answer).await
+        let (reply, result) = oneshot::channel();
+        self.request(Request::Commit(reply), result).await
     }
 
-    async fn request<R>(&self, request: Request, answer: oneshot::Receiver<QueryResult<R>>) -> QueryResult<R> {
+    async fn request<R>(&self, request: Request, result: oneshot::Receiver<QueryResult<R>>) -> QueryResult<R> {
         if self.requests.send(request).await.is_err() {
-            return Err(carry(self.end.error()));
+            return Err(wrap_in_diesel(self.end.error()));
         }
-        answer.await.unwrap_or_else(|_| Err(carry(self.end.error())))
+        result.await.unwrap_or_else(|_| Err(wrap_in_diesel(self.end.error())))
     }
 }
 
 /// Begins a transaction and handles its requests until its end. The connection returns to the pool only if the
 /// transaction has certainly ended on it.
 async fn run(
-    lent: Lent,
+    pooled: PooledConnection,
     pool: PgPool,
     mut inbox: mpsc::Receiver<Request>,
-    end: End,
+    end: RollbackCell,
     begun: oneshot::Sender<Result<(), (DieselError, u64)>>,
 ) {
-    let Some(connection) = lent.connection() else {
-        let _ = begun.send(Err((carry(unavailable("there is no connection")), 0)));
+    let Some(connection) = pooled.connection() else {
+        let _ = begun.send(Err((wrap_in_diesel(unavailable("there is no connection")), 0)));
         return;
     };
     let limit = pool.statement_timeout();
@@ -145,7 +149,7 @@ async fn run(
             }
             Ok(None) => break,
             Err(_) => {
-                end.note(RollbackReason::HeldTooLong(pool.transaction_timeout()));
+                end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));
                 break;
             }
         }

@@ -1,4 +1,4 @@
-//! Reads the kernel's account of a compiler process.
+//! Reads the state and the processor time of a compiler process from `/proc`.
 
 use std::fs::File;
 use std::io;
@@ -6,14 +6,14 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The kernel's account of one process. It is opened when the process starts, so that reading it needs no descriptor
-/// later and never returns another process that got the same id.
+/// The file `/proc/<pid>/stat` of one process. It is opened when the process starts, so that reading it needs no
+/// descriptor later and never returns another process that got the same id.
 #[derive(Clone)]
-pub(super) struct Vitals {
+pub(super) struct ProcStat {
     stat: Arc<File>,
 }
 
-/// The account at one time.
+/// What the file says at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
     /// The letter of the state, as in `ps`.
@@ -22,13 +22,13 @@ pub(super) struct Reading {
     pub(super) used: Duration,
 }
 
-impl Vitals {
-    /// Opens the account of a child that has not been reaped.
+impl ProcStat {
+    /// Opens the file of a child that has not been reaped.
     pub(super) fn open(process: u32) -> io::Result<Self> {
         Ok(Self { stat: Arc::new(File::open(format!("/proc/{process}/stat"))?) })
     }
 
-    /// Reads the account; `None` if that is not possible, for example because the process is gone.
+    /// Reads the file; `None` if that is not possible, for example because the process is gone.
     pub(super) fn read(&self) -> Option<Reading> {
         let mut text = [0; 1024];
         let length = self.stat.read_at(&mut text, 0).ok()?;
@@ -72,10 +72,10 @@ mod tests {
 
     #[test]
     fn a_process_that_works_uses_processor_time() {
-        let vitals = Vitals::open(std::process::id()).unwrap();
-        let before = vitals.read().unwrap().used;
+        let proc_stat = ProcStat::open(std::process::id()).unwrap();
+        let before = proc_stat.read().unwrap().used;
         let mut number = 0_u64;
-        while vitals.read().unwrap().used < before + Duration::from_millis(20) {
+        while proc_stat.read().unwrap().used < before + Duration::from_millis(20) {
             number = std::hint::black_box(number.wrapping_add(1));
         }
     }

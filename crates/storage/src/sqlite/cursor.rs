@@ -1,36 +1,36 @@
-//! Places in the list of workers: where a page ends and the next one begins.
+//! Cursors in the list of workers: where a page ends and the next one begins.
 //!
-//! A place contains the stored values of the columns that the list is sorted by, not the values parsed from them.
-//! SQLite stores any value, and an invalid row has a place like any other row.
+//! A cursor contains the stored values of the columns that the list is sorted by, not the values parsed from them.
+//! SQLite stores any value, and an invalid row has a cursor like any other row.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::prelude::*;
 use diesel::sqlite::{Sqlite, SqliteType};
-use workers_domain::ports::{ListPlace, RepositoryError};
+use workers_domain::ports::{PageCursor, RepositoryError};
 
 use crate::schema::workers;
 use crate::worker_row::WorkerRow;
 
-/// The first byte of this backend's places.
+/// The first byte of this backend's cursors.
 const OURS: u8 = b'S';
-/// Maximum length of a value in bytes. No valid row has a longer one, and it would make a place too long for a URL.
+/// Maximum length of a value in bytes. No valid row has a longer one, and it would make a cursor too long for a URL.
 const LONGEST_VALUE: u16 = 256;
 
-/// A worker with its place.
+/// A worker with its cursor.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = workers, check_for_backend(Sqlite))]
 pub(super) struct ListedRow {
     #[diesel(embed)]
     pub(super) worker: WorkerRow,
     #[diesel(embed)]
-    key: Key,
+    key: SortKey,
 }
 
 /// The columns that the list is sorted by.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = workers, check_for_backend(Sqlite))]
-pub(super) struct Key {
+pub(super) struct SortKey {
     pub(super) created_at: Stored,
     pub(super) id: Stored,
 }
@@ -53,28 +53,28 @@ enum StoredType {
 }
 
 impl ListedRow {
-    /// Returns the place after this row; `None` if its columns contain values that a place cannot hold.
-    pub(super) fn place(&self) -> Option<ListPlace> {
-        self.key.to_place()
+    /// Returns the cursor after this row; `None` if its columns contain values that a cursor cannot hold.
+    pub(super) fn cursor(&self) -> Option<PageCursor> {
+        self.key.to_cursor()
     }
 }
 
-impl Key {
-    fn to_place(&self) -> Option<ListPlace> {
+impl SortKey {
+    fn to_cursor(&self) -> Option<PageCursor> {
         let mut bytes = vec![OURS];
         self.created_at.write(&mut bytes)?;
         self.id.write(&mut bytes)?;
-        Some(ListPlace::from_bytes(bytes))
+        Some(PageCursor::from_bytes(bytes))
     }
 
-    pub(super) fn read(place: &ListPlace) -> Result<Self, RepositoryError> {
+    pub(super) fn read(cursor: &PageCursor) -> Result<Self, RepositoryError> {
         let read = || {
-            let (&OURS, bytes) = place.as_bytes().split_first()? else { return None };
+            let (&OURS, bytes) = cursor.as_bytes().split_first()? else { return None };
             let (created_at, bytes) = Stored::read(bytes)?;
             let (id, bytes) = Stored::read(bytes)?;
             bytes.is_empty().then_some(Self { created_at, id })
         };
-        read().ok_or(RepositoryError::UnknownPlace)
+        read().ok_or(RepositoryError::UnknownCursor)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_read_as_it_was_written_whatever_its_columns_hold() {
+    fn a_cursor_is_read_as_it_was_written_whatever_its_columns_hold() {
         let values = [
             stored(StoredType::Text, b"2026-11-23 15:00:00.000001"),
             stored(StoredType::Text, b""),
@@ -163,26 +163,26 @@ mod tests {
         ];
         for created_at in &values {
             for id in &values {
-                let key = Key { created_at: created_at.clone(), id: id.clone() };
-                let place = key.to_place().unwrap();
-                assert_eq!(Key::read(&place).unwrap(), key);
-                let mut bytes = place.as_bytes().to_vec();
+                let key = SortKey { created_at: created_at.clone(), id: id.clone() };
+                let cursor = key.to_cursor().unwrap();
+                assert_eq!(SortKey::read(&cursor).unwrap(), key);
+                let mut bytes = cursor.as_bytes().to_vec();
                 for length in 0..bytes.len() {
-                    assert!(Key::read(&ListPlace::from_bytes(bytes[..length].to_vec())).is_err(), "{length}");
+                    assert!(SortKey::read(&PageCursor::from_bytes(bytes[..length].to_vec())).is_err(), "{length}");
                 }
                 bytes.push(0);
-                assert!(Key::read(&ListPlace::from_bytes(bytes)).is_err());
+                assert!(SortKey::read(&PageCursor::from_bytes(bytes)).is_err());
             }
         }
     }
 
     #[test]
-    fn what_no_place_can_hold_has_none() {
+    fn what_no_cursor_can_hold_has_none() {
         let id = stored(StoredType::Text, b"id");
-        let place = |created_at| Key { created_at, id: id.clone() }.to_place();
-        assert!(place(stored(StoredType::Text, &[b'x'; LONGEST_VALUE as usize])).is_some());
-        assert!(place(stored(StoredType::Text, &[b'x'; LONGEST_VALUE as usize + 1])).is_none());
-        assert!(place(stored(StoredType::Blob, &vec![0; 1 << 20])).is_none());
-        assert!(place(stored(StoredType::Real, b"0.1")).is_none());
+        let cursor = |created_at| SortKey { created_at, id: id.clone() }.to_cursor();
+        assert!(cursor(stored(StoredType::Text, &[b'x'; LONGEST_VALUE as usize])).is_some());
+        assert!(cursor(stored(StoredType::Text, &[b'x'; LONGEST_VALUE as usize + 1])).is_none());
+        assert!(cursor(stored(StoredType::Blob, &vec![0; 1 << 20])).is_none());
+        assert!(cursor(stored(StoredType::Real, b"0.1")).is_none());
     }
 }

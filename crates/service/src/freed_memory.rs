@@ -12,27 +12,27 @@ const MOST: usize = 1 << 20;
 
 /// Counts the memory that is freed when responses and connections end. Cheap to clone; all clones share one counter.
 #[derive(Debug, Clone)]
-pub struct Freed {
+pub struct FreedMemory {
     /// One permit for each freed block that no wait has counted yet.
     blocks: Arc<Semaphore>,
 }
 
 /// Memory that is in use until this is dropped.
 #[derive(Debug)]
-pub struct InUse {
+pub struct MemoryInUse {
     blocks: usize,
-    freed: Freed,
+    freed: FreedMemory,
 }
 
-impl Freed {
+impl FreedMemory {
     pub(crate) fn new() -> Self {
         Self { blocks: Arc::new(Semaphore::new(0)) }
     }
 
     /// Records that this many bytes are in use until the result is dropped.
     #[must_use]
-    pub fn in_use(&self, bytes: usize) -> InUse {
-        InUse { blocks: (bytes / BLOCK).min(MOST), freed: self.clone() }
+    pub fn in_use(&self, bytes: usize) -> MemoryInUse {
+        MemoryInUse { blocks: (bytes / BLOCK).min(MOST), freed: self.clone() }
     }
 
     /// Waits until this many bytes have been freed since the last time this returned. If the future is dropped before,
@@ -46,7 +46,7 @@ impl Freed {
     }
 }
 
-impl Drop for InUse {
+impl Drop for MemoryInUse {
     fn drop(&mut self) {
         self.freed.blocks.add_permits(self.blocks);
     }
@@ -60,7 +60,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_free_bytes_counts_each_of_them_once() {
-        let freed = Freed::new();
+        let freed = FreedMemory::new();
         let freed_are =
             async |kib: usize| tokio::time::timeout(Duration::from_secs(10), freed.wait(kib * 1024)).await.is_ok();
         let in_use = freed.in_use(60 * 1024);

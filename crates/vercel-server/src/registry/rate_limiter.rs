@@ -11,8 +11,8 @@ use crate::model::Millis;
 const WINDOW: Millis = 10_000;
 
 /// Counts the requests of each team. All teams without a bound token share one count, as they share one account of
-/// room.
-pub(super) struct Rate {
+/// capacity.
+pub(super) struct RateLimiter {
     limit: u32,
     windows: Mutex<HashMap<String, Window>>,
 }
@@ -25,7 +25,7 @@ struct Window {
 
 /// The request count of a team, for the rate limit headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct RateLimitStatus {
     /// Requests that the team may make in one window.
     pub(crate) limit: u32,
     /// Requests that are left in the window.
@@ -36,14 +36,14 @@ pub(crate) struct Standing {
     pub(crate) retry_after: Option<u32>,
 }
 
-impl Rate {
+impl RateLimiter {
     pub(super) fn new(options: &VercelServerOptions) -> Self {
         let windows = accounts(options).into_iter().map(|account| (account.to_owned(), Window::default()));
         Self { limit: options.max_requests, windows: Mutex::new(windows.collect()) }
     }
 
     /// Counts a request of a team, unless the team has reached its limit.
-    pub(super) fn count(&self, team: &str, now: Millis) -> Standing {
+    pub(super) fn count(&self, team: &str, now: Millis) -> RateLimitStatus {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let account = if windows.contains_key(team) { team } else { OTHER_TEAMS };
         let window = windows.entry(account.to_owned()).or_default();
@@ -55,7 +55,7 @@ impl Rate {
         window.requests += u32::from(!is_over);
         let ends = window.began.saturating_add(WINDOW);
         let seconds = |millis: Millis| millis.saturating_add(999).div_euclid(1000);
-        Standing {
+        RateLimitStatus {
             limit: self.limit,
             remaining: self.limit - window.requests,
             reset: seconds(ends),

@@ -1,4 +1,5 @@
-//! When room last became free. A request that finds no room gets its `Retry-After` from this.
+//! When a container last released its capacity. A request that finds too little capacity gets its `Retry-After` from
+//! this.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,18 +12,18 @@ const LONGEST: u32 = 10;
 
 /// When the last container of each account ended.
 #[derive(Debug)]
-pub(super) struct Freed {
+pub(super) struct LastReleases {
     last: Mutex<BTreeMap<String, Instant>>,
 }
 
-impl Freed {
-    /// Creates the table as if room had become free for every account at `now`, the start of the server.
+impl LastReleases {
+    /// Creates the table as if a container of every account had ended at `now`, the start of the server.
     pub(super) fn new(accounts: impl IntoIterator<Item = String>, now: Instant) -> Self {
         Self { last: Mutex::new(accounts.into_iter().map(|account| (account, now)).collect()) }
     }
 
     /// Records that a container of a team ended.
-    pub(super) fn tell(&self, team: &str, now: Instant) {
+    pub(super) fn record(&self, team: &str, now: Instant) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let account = if last.contains_key(team) { team } else { OTHER_TEAMS };
         if let Some(last) = last.get_mut(account) {
@@ -50,14 +51,15 @@ mod tests {
     fn a_client_asks_again_after_as_long_as_no_container_has_ended() {
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
-        let freed = Freed::new(["a".to_owned(), OTHER_TEAMS.to_owned()], began);
-        let asked = |seconds| [Some("a"), Some("b"), None].map(|team| freed.retry_after(team, at(seconds)));
-        assert_eq!(asked(0), [1, 1, 1]);
-        assert_eq!(asked(4), [4, 4, 4]);
-        assert_eq!(asked(60), [10, 10, 10]);
-        freed.tell("a", at(60));
-        assert_eq!(asked(62), [2, 10, 2]);
-        freed.tell("b", at(62));
-        assert_eq!(asked(65), [5, 3, 3]);
+        let last_releases = LastReleases::new(["a".to_owned(), OTHER_TEAMS.to_owned()], began);
+        let seconds_at =
+            |seconds| [Some("a"), Some("b"), None].map(|team| last_releases.retry_after(team, at(seconds)));
+        assert_eq!(seconds_at(0), [1, 1, 1]);
+        assert_eq!(seconds_at(4), [4, 4, 4]);
+        assert_eq!(seconds_at(60), [10, 10, 10]);
+        last_releases.record("a", at(60));
+        assert_eq!(seconds_at(62), [2, 10, 2]);
+        last_releases.record("b", at(62));
+        assert_eq!(seconds_at(65), [5, 3, 3]);
     }
 }

@@ -1,8 +1,8 @@
 //! Tracks which of the provider's snapshots are being removed.
 //!
 //! No lock is held while the provider works, so that one operation that hangs does not block the others. Instead, a
-//! snapshot that is being removed is marked here. A provider that gives the same id to the same files may return a
-//! marked id when another session takes its snapshot meanwhile; that session waits for this one id and then checks
+//! snapshot that is being removed is recorded here. A provider that gives the same id to the same files may return a
+//! recorded id when another session takes its snapshot meanwhile; that session waits for this one id and then checks
 //! whether the snapshot still exists.
 
 use std::collections::{BTreeSet, HashSet};
@@ -10,34 +10,34 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// The provider's snapshots that are being removed.
+/// The removals of the provider's snapshots that have begun and not ended.
 #[derive(Debug)]
-pub(super) struct Removing {
+pub(super) struct SnapshotRemovals {
     ids: watch::Sender<HashSet<String>>,
     /// Snapshots that could not be removed.
     failed: Mutex<BTreeSet<String>>,
 }
 
-/// Marks a snapshot as being removed, until dropped.
+/// One removal, which ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Mark<'a> {
-    removing: &'a Removing,
+pub(super) struct Removal<'a> {
+    removals: &'a SnapshotRemovals,
     id: String,
 }
 
-impl Removing {
+impl SnapshotRemovals {
     pub(super) fn new() -> Self {
         Self { ids: watch::channel(HashSet::new()).0, failed: Mutex::default() }
     }
 
-    /// Marks a snapshot. Returns `None` if another task is already removing it.
-    pub(super) fn mark(&self, id: &str) -> Option<Mark<'_>> {
+    /// Begins a removal. Returns `None` if another task is already removing the snapshot.
+    pub(super) fn begin(&self, id: &str) -> Option<Removal<'_>> {
         let is_new = self.ids.send_if_modified(|ids| ids.insert(id.to_owned()));
-        is_new.then(|| Mark { removing: self, id: id.to_owned() })
+        is_new.then(|| Removal { removals: self, id: id.to_owned() })
     }
 
     /// Returns whether a snapshot is being removed.
-    pub(super) fn is_marked(&self, id: &str) -> bool {
+    pub(super) fn is_removing(&self, id: &str) -> bool {
         self.ids.borrow().contains(id)
     }
 
@@ -62,9 +62,9 @@ impl Removing {
     }
 }
 
-impl Drop for Mark<'_> {
+impl Drop for Removal<'_> {
     fn drop(&mut self) {
-        self.removing.ids.send_modify(|ids| {
+        self.removals.ids.send_modify(|ids| {
             ids.remove(&self.id);
         });
     }

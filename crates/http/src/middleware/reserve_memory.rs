@@ -7,18 +7,18 @@ use crate::Api;
 use crate::error::too_much_unread;
 use crate::pieces::Pieces;
 
-/// Takes room for a body that is complete in memory. Without room the response is not sent, which does no harm:
+/// Takes memory from the budget for a body that is complete. Without it the response is not sent, which does no harm:
 /// responses that are large enough to be counted come from reads, which can be repeated. A body that has already taken
-/// its room, such as the outcome of an invocation, passes unchanged.
-pub(crate) fn hold(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+/// its memory, such as the outcome of an invocation, passes unchanged.
+pub(crate) fn reserve_memory(api: &Api, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let bytes = match body.try_into_bytes() {
         Ok(bytes) => bytes,
         Err(body) => return ServiceResponse::new(request, response.set_body(body)),
     };
-    match api.platform.unread().try_take(None, bytes.len()) {
-        Some(room) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, room)))),
+    match api.platform.unread_budget().try_acquire(None, bytes.len()) {
+        Some(permit) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, permit)))),
         None => ServiceResponse::from_err(too_much_unread(), request),
     }
 }

@@ -6,7 +6,7 @@ use workers_domain::ports::ContainerUsage;
 /// The usage of a session, or of all ended sessions of a sandbox. Unknown values are `None`: an earlier server did not
 /// count them, or they were lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Used {
+pub(crate) struct Usage {
     /// Processor time in milliseconds.
     pub(crate) cpu: Option<u64>,
     /// Bytes received from outside.
@@ -15,7 +15,7 @@ pub(crate) struct Used {
     pub(crate) egress: Option<u64>,
 }
 
-impl Used {
+impl Usage {
     /// The usage of a sandbox without ended sessions.
     pub(crate) const NOTHING: Self = Self { cpu: Some(0), ingress: Some(0), egress: Some(0) };
 
@@ -30,7 +30,7 @@ impl Used {
     }
 }
 
-impl From<ContainerUsage> for Used {
+impl From<ContainerUsage> for Usage {
     fn from(usage: ContainerUsage) -> Self {
         Self {
             cpu: usage.cpu.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),

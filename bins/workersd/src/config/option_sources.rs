@@ -11,9 +11,9 @@ pub(super) const FILE_NAME: &str = "workers.toml";
 
 /// For each option, the name under which it was set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Said(HashMap<String, String>);
+pub(crate) struct OptionSources(HashMap<String, String>);
 
-impl Said {
+impl OptionSources {
     /// Returns the name under which an option was set. `option` is the flag without the dashes. An option that is
     /// neither on the command line nor in the environment is in the file.
     pub(crate) fn name(&self, option: &str) -> String {

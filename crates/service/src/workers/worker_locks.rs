@@ -9,30 +9,30 @@ use workers_domain::WorkerId;
 
 /// The locks of all workers of this server.
 #[derive(Default)]
-pub(crate) struct Turns {
-    turns: Mutex<HashMap<WorkerId, Weak<tokio::sync::Mutex<()>>>>,
+pub(crate) struct WorkerLocks {
+    locks: Mutex<HashMap<WorkerId, Weak<tokio::sync::Mutex<()>>>>,
 }
 
 /// The lock of one worker, held until this is dropped.
-pub(crate) struct Turn {
+pub(crate) struct WorkerLock {
     _guard: OwnedMutexGuard<()>,
 }
 
-impl Turns {
+impl WorkerLocks {
     /// Waits for the lock of a worker.
-    pub(crate) async fn take(&self, id: WorkerId) -> Turn {
-        Turn { _guard: self.of(id).lock_owned().await }
+    pub(crate) async fn lock(&self, id: WorkerId) -> WorkerLock {
+        WorkerLock { _guard: self.of(id).lock_owned().await }
     }
 
     /// Returns the lock of one worker. Removes locks that are not in use.
     fn of(&self, id: WorkerId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(&id).and_then(Weak::upgrade) {
-            return turn;
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = locks.get(&id).and_then(Weak::upgrade) {
+            return lock;
         }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(tokio::sync::Mutex::new(()));
-        turns.insert(id, Arc::downgrade(&turn));
-        turn
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::new(tokio::sync::Mutex::new(()));
+        locks.insert(id, Arc::downgrade(&lock));
+        lock
     }
 }

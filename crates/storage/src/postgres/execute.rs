@@ -12,24 +12,24 @@ use super::error::took_too_long;
 const CANCEL_GRACE: Duration = Duration::from_secs(1);
 
 /// A function that runs a statement on a connection.
-pub(super) type Ask<R> = for<'a> fn(&'a PgClient, &'a Statement) -> BoxFuture<'a, QueryResult<R>>;
+pub(super) type StatementFn<R> = for<'a> fn(&'a PgClient, &'a Statement) -> BoxFuture<'a, QueryResult<R>>;
 
 /// Runs a statement with a time limit. If it takes longer, it is cancelled, and its connection is kept until the server
 /// has acknowledged that: PgBouncer 1.18 crashes if a client disconnects while its query is being cancelled.
-pub(super) async fn bounded<R>(
+pub(super) async fn execute_within<R>(
     connection: &PgClient,
     statement: &Statement,
-    ask: Ask<R>,
+    execute: StatementFn<R>,
     limit: Duration,
 ) -> QueryResult<R> {
-    let mut asking = ask(connection, statement);
-    if let Ok(answer) = tokio::time::timeout(limit, &mut asking).await {
-        return answer;
+    let mut running = execute(connection, statement);
+    if let Ok(result) = tokio::time::timeout(limit, &mut running).await {
+        return result;
     }
-    let cancelled = tokio::time::timeout(CANCEL_GRACE, async { tokio::join!(connection.cancel(), asking).1 }).await;
+    let cancelled = tokio::time::timeout(CANCEL_GRACE, async { tokio::join!(connection.cancel(), running).1 }).await;
     match cancelled {
         // The statement finished at the last moment.
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(result)) => Ok(result),
         Ok(Err(_)) | Err(_) => Err(took_too_long(limit)),
     }
 }

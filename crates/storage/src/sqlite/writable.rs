@@ -11,7 +11,7 @@ static SAMPLE: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The reason why a directory accepts no writes.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Obstacle {
+pub(super) enum WriteObstacle {
     /// Its file system is read-only.
     #[error("the file system of {} is read-only: make it writable again", .0.display())]
     ReadOnly(PathBuf),
@@ -20,18 +20,18 @@ pub(super) enum Obstacle {
     Full(PathBuf, #[source] io::Error),
 }
 
-/// Writes an unnamed file into a directory. Ignores failures for other reasons than those in [`Obstacle`].
-pub(super) fn find_obstacle(directory: &Path) -> Option<Obstacle> {
+/// Writes an unnamed file into a directory. Ignores failures for other reasons than those in [`WriteObstacle`].
+pub(super) fn find_write_obstacle(directory: &Path) -> Option<WriteObstacle> {
     let status = statvfs(directory).ok()?;
     if status.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return Some(Obstacle::ReadOnly(directory.to_owned()));
+        return Some(WriteObstacle::ReadOnly(directory.to_owned()));
     }
     match write_sample(directory) {
-        Err(Errno::ROFS) => Some(Obstacle::ReadOnly(directory.to_owned())),
-        Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Some(Obstacle::Full(directory.to_owned(), error.into())),
+        Err(Errno::ROFS) => Some(WriteObstacle::ReadOnly(directory.to_owned())),
+        Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Some(WriteObstacle::Full(directory.to_owned(), error.into())),
         // If the file system does not support unnamed files, use its numbers of free blocks and inodes.
         Err(_) if status.f_bavail == 0 || (status.f_files > 0 && status.f_favail == 0) => {
-            Some(Obstacle::Full(directory.to_owned(), Errno::NOSPC.into()))
+            Some(WriteObstacle::Full(directory.to_owned(), Errno::NOSPC.into()))
         }
         _ => None,
     }

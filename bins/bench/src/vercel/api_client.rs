@@ -1,4 +1,4 @@
-//! The ways to use the API.
+//! The clients of the API that are compared.
 
 use std::net::SocketAddr;
 
@@ -6,20 +6,20 @@ use super::bare::Bare;
 use super::client::Typed;
 use super::port::Port;
 use super::sdk::Sdk;
-use super::watch::{Run, Watch};
+use super::stopwatch::{Run, Stopwatch};
 use super::work::Work;
 use crate::peers::Programs;
 
-/// A way to use the API: a kind of client.
-pub(super) enum Way {
+/// A client of the API, of one of four kinds.
+pub(super) enum ApiClient {
     Bare(Box<Bare>),
     Client(Typed),
     Port(Port),
     Sdk(Box<Sdk>),
 }
 
-impl Way {
-    /// Returns all ways, over the API at this address.
+impl ApiClient {
+    /// Returns all clients, over the API at this address.
     pub(super) fn all(address: SocketAddr, programs: &Programs) -> anyhow::Result<Vec<Self>> {
         Ok(vec![
             Self::Bare(Box::new(Bare::new(address)?)),
@@ -44,29 +44,29 @@ impl Way {
         &mut self,
         work: Work,
         snapshot: &str,
-        watch: Watch<'_>,
+        stopwatch: Stopwatch<'_>,
     ) -> anyhow::Result<(Run, Option<String>)> {
         match work {
-            Work::Invocation => Ok((self.invoke(snapshot, watch).await?, None)),
-            Work::Deploy => self.deploy(watch).await.map(|(run, made)| (run, Some(made))),
+            Work::Invocation => Ok((self.invoke(snapshot, stopwatch).await?, None)),
+            Work::Deploy => self.deploy(stopwatch).await.map(|(run, made)| (run, Some(made))),
         }
     }
 
-    async fn invoke(&mut self, snapshot: &str, watch: Watch<'_>) -> anyhow::Result<Run> {
+    async fn invoke(&mut self, snapshot: &str, stopwatch: Stopwatch<'_>) -> anyhow::Result<Run> {
         match self {
-            Self::Bare(bare) => bare.invoke(snapshot, watch).await,
-            Self::Client(client) => client.invoke(snapshot, watch).await,
-            Self::Port(port) => port.invoke(snapshot, watch).await,
-            Self::Sdk(sdk) => sdk.invoke(snapshot, watch).await,
+            Self::Bare(bare) => bare.invoke(snapshot, stopwatch).await,
+            Self::Client(client) => client.invoke(snapshot, stopwatch).await,
+            Self::Port(port) => port.invoke(snapshot, stopwatch).await,
+            Self::Sdk(sdk) => sdk.invoke(snapshot, stopwatch).await,
         }
     }
 
-    async fn deploy(&mut self, watch: Watch<'_>) -> anyhow::Result<(Run, String)> {
+    async fn deploy(&mut self, stopwatch: Stopwatch<'_>) -> anyhow::Result<(Run, String)> {
         match self {
-            Self::Bare(bare) => bare.deploy(watch).await,
-            Self::Client(client) => client.deploy(watch).await,
-            Self::Port(port) => port.deploy(watch).await,
-            Self::Sdk(sdk) => sdk.deploy(watch).await,
+            Self::Bare(bare) => bare.deploy(stopwatch).await,
+            Self::Client(client) => client.deploy(stopwatch).await,
+            Self::Port(port) => port.deploy(stopwatch).await,
+            Self::Sdk(sdk) => sdk.deploy(stopwatch).await,
         }
     }
 }
