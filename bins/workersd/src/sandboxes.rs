@@ -11,7 +11,7 @@ use uuid::Uuid;
 use workers_domain::ports::{
     NetworkObserver, NodePreload, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
 };
-use workers_domain::{Part, ResourceLimits, SnapshotId, Trouble};
+use workers_domain::{Fault, Part, ResourceLimits, SnapshotId};
 use workers_engine::{ContainerEngine, Engine};
 use workers_private_files::{make_data_directory, read_file, replace_file};
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
@@ -129,10 +129,9 @@ impl SandboxProvider for BesideContainers {
         sandboxes.and(containers)
     }
 
-    async fn troubles(&self) -> Vec<Trouble> {
-        let (mut sandboxes, containers) = tokio::join!(self.sandboxes.troubles(), self.containers.check());
-        let of_containers =
-            |error: SandboxError| Trouble::fatal(Part::Sandboxes, format!("of the Vercel API: {error}"));
+    async fn faults(&self) -> Vec<Fault> {
+        let (mut sandboxes, containers) = tokio::join!(self.sandboxes.faults(), self.containers.check());
+        let of_containers = |error: SandboxError| Fault::fatal(Part::Sandboxes, format!("of the Vercel API: {error}"));
         sandboxes.extend(containers.err().map(of_containers));
         sandboxes
     }

@@ -82,7 +82,7 @@ impl fmt::Display for Part {
 
 /// A fault in one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Fault {
     /// The part that has the fault.
     pub part: Part,
     /// Whether requests fail because of the fault. If false, requests only take longer.
@@ -91,7 +91,7 @@ pub struct Trouble {
     pub message: String,
 }
 
-impl Trouble {
+impl Fault {
     /// Creates a fault that makes requests fail.
     #[must_use]
     pub fn fatal(part: Part, message: impl Into<String>) -> Self {

@@ -16,7 +16,7 @@ mod worker;
 
 pub use capacity::{Budget, Permit, Refusal, Resource, Resources, Sharing};
 pub use error_chain::error_chain;
-pub use health::{Part, Trouble};
+pub use health::{Fault, Part};
 pub use id::{InvocationId, ParseIdError, SandboxId, SnapshotId, TenantId, WorkerId};
 pub use in_words::in_words;
 pub use invocation::{

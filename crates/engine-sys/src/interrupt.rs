@@ -69,12 +69,12 @@ mod tests {
     fn a_read_that_waits_for_ever_ends_when_its_thread_is_interrupted() {
         allow_interrupts().unwrap();
         let (reader, _writer) = UnixStream::pair().unwrap();
-        let (tell, told) = mpsc::sync_channel(1);
+        let (tell, reported) = mpsc::sync_channel(1);
         let waits = std::thread::spawn(move || {
             tell.send(ThreadId::current()).unwrap();
             rustix::io::read(&reader, &mut [0; 1])
         });
-        let thread = told.recv().unwrap();
+        let thread = reported.recv().unwrap();
         while !waits.is_finished() {
             // The thread may not have begun to wait the first time.
             thread.interrupt().unwrap();

@@ -92,8 +92,8 @@ fn data_directory(options: &EngineOptions) -> Finding {
             "ask as the user whose server it is, or give the directory and all in it to this user with chown -R";
         return Finding::lack(name, FindingStatus::Missing, detail, remedy);
     }
-    if let Some(trouble) = health::storage(path) {
-        return Finding::lack(name, FindingStatus::Missing, trouble.message, trouble.part.advice());
+    if let Some(fault) = health::storage(path) {
+        return Finding::lack(name, FindingStatus::Missing, fault.message, fault.part.advice());
     }
     if !is_in_use(path) {
         return Finding::ok(name, path.display().to_string());

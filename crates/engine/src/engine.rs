@@ -11,7 +11,7 @@ use workers_domain::ports::{
     CommandEvent, CommandSpec, ExitStatus, NodePreload, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider,
     SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId, Trouble};
+use workers_domain::{Fault, NetworkPolicy, ResourceLimits, SnapshotId};
 
 use crate::cgroup::CgroupPlan;
 use crate::health;
@@ -356,8 +356,8 @@ impl SandboxProvider for Engine {
         health::pulse(&self.core.runtime, &self.core.launcher).await
     }
 
-    async fn troubles(&self) -> Vec<Trouble> {
-        health::troubles(&self.core).await
+    async fn faults(&self) -> Vec<Fault> {
+        health::faults(&self.core).await
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use tokio::runtime::Handle;
 use tracing::Instrument as _;
 use workers_domain::ports::{SandboxError, SandboxErrorKind};
-use workers_domain::{Part, ResourceLimits, Trouble};
+use workers_domain::{Fault, Part, ResourceLimits};
 
 use crate::cgroup::discover::own_groups;
 use crate::sandbox::{EngineCore, LocalSandbox};
@@ -31,26 +31,26 @@ const LEAST_DESCRIPTORS: u64 = 32;
 const LEAST_PROCESSES: u64 = 16;
 
 /// Checks everything; causes come before their effects.
-pub(crate) async fn troubles(core: &Arc<EngineCore>) -> Vec<Trouble> {
+pub(crate) async fn faults(core: &Arc<EngineCore>) -> Vec<Fault> {
     let (data_dir, launcher) = (core.data_dir_root().path().to_owned(), core.launcher.process());
     let looked = blocking("checking resources", move || Ok(resources(&data_dir, launcher))).await;
-    let mut troubles = looked.unwrap_or_else(|error| vec![Trouble::fatal(Part::Processes, error.message)]);
+    let mut faults = looked.unwrap_or_else(|error| vec![Fault::fatal(Part::Processes, error.message)]);
     if let Err(error) = core.repair().await {
-        add(&mut troubles, Part::Files, &error);
+        add(&mut faults, Part::Files, &error);
     }
     if let Err(error) = pulse(core.runtime(), &core.launcher).await {
-        add(&mut troubles, Part::Launcher, &error);
+        add(&mut faults, Part::Launcher, &error);
     }
     if core.launcher.has_lost_templates() {
-        troubles.push(Trouble::slow(Part::Templates, "no booted Node.js is to be had; each command starts its own"));
+        faults.push(Fault::slow(Part::Templates, "no booted Node.js is to be had; each command starts its own"));
     }
     // If one of these is fatal, a trial would find nothing new.
-    if !troubles.iter().any(|trouble| trouble.is_fatal)
+    if !faults.iter().any(|fault| fault.is_fatal)
         && let Err(error) = trial(core).await
     {
-        add(&mut troubles, Part::Sandboxes, &error);
+        add(&mut faults, Part::Sandboxes, &error);
     }
-    troubles
+    faults
 }
 
 /// Checks that the runtime on which sandboxes are made (the caller may be on another one) and the launcher respond.
@@ -63,32 +63,32 @@ pub(crate) async fn pulse(runtime: &Handle, launcher: &Arc<LauncherClient>) -> R
     }
 }
 
-/// Adds a trouble for an error of a part, or for the resource that the part ran out of.
-fn add(troubles: &mut Vec<Trouble>, part: Part, error: &SandboxError) {
+/// Adds a fault for an error of a part, or for the resource that the part ran out of.
+fn add(faults: &mut Vec<Fault>, part: Part, error: &SandboxError) {
     let of_want = [Part::Descriptors, Part::Processes];
     let part = match error.kind {
         SandboxErrorKind::StorageFull | SandboxErrorKind::StorageReadOnly => Part::Storage,
         // A check above has found already which resource is short, and has better advice.
-        SandboxErrorKind::Exhausted if troubles.iter().any(|trouble| of_want.contains(&trouble.part)) => return,
+        SandboxErrorKind::Exhausted if faults.iter().any(|fault| of_want.contains(&fault.part)) => return,
         SandboxErrorKind::Exhausted => Part::Processes,
         _ => part,
     };
-    troubles.push(Trouble::fatal(part, error.message.clone()));
+    faults.push(Fault::fatal(part, error.message.clone()));
 }
 
 /// Checks whether the host has too little of something.
-fn resources(data_dir: &Path, launcher: Option<u32>) -> Vec<Trouble> {
+fn resources(data_dir: &Path, launcher: Option<u32>) -> Vec<Fault> {
     let descriptors = free_descriptors().into_iter().chain(launcher.and_then(free_descriptors_of));
     let descriptors = descriptors.min().filter(|free| *free < LEAST_DESCRIPTORS);
     let processes = free_processes().filter(|free| *free < LEAST_PROCESSES);
     let descriptors =
-        descriptors.map(|free| Trouble::fatal(Part::Descriptors, format!("only {free} descriptors are left")));
-    let processes = processes.map(|free| Trouble::fatal(Part::Processes, format!("only {free} processes are left")));
+        descriptors.map(|free| Fault::fatal(Part::Descriptors, format!("only {free} descriptors are left")));
+    let processes = processes.map(|free| Fault::fatal(Part::Processes, format!("only {free} processes are left")));
     storage(data_dir).into_iter().chain(descriptors).chain(processes).collect()
 }
 
 /// Checks the file system of the data directory.
-pub(crate) fn storage(data_dir: &Path) -> Option<Trouble> {
+pub(crate) fn storage(data_dir: &Path) -> Option<Fault> {
     // A missing directory is found by the check of the files.
     let found = statvfs(data_dir).ok()?;
     let path = data_dir.display();
@@ -101,7 +101,7 @@ pub(crate) fn storage(data_dir: &Path) -> Option<Trouble> {
     } else {
         return None;
     };
-    Some(Trouble::fatal(Part::Storage, problem))
+    Some(Fault::fatal(Part::Storage, problem))
 }
 
 fn free_descriptors() -> Option<u64> {

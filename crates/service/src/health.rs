@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use workers_domain::ports::{SandboxProvider, Store};
-use workers_domain::{Part, Trouble, error_chain};
+use workers_domain::{Fault, Part, error_chain};
 
 use crate::{Compiler, FaultLog, InvocationObserver, LogDecision};
 
@@ -43,13 +43,13 @@ pub(crate) struct Health {
 struct CheckResults {
     /// When the last checks began.
     began: Option<Instant>,
-    troubles: BTreeMap<Part, LoggedFault>,
+    faults: BTreeMap<Part, LoggedFault>,
 }
 
 /// A fault that was logged.
 #[derive(Clone)]
 struct LoggedFault {
-    trouble: Trouble,
+    fault: Fault,
     since: Instant,
     logged: Instant,
 }
@@ -77,16 +77,16 @@ impl Health {
     }
 
     /// Checks all parts and returns the current faults, at most one per part.
-    pub(crate) async fn troubles(&self) -> Vec<Trouble> {
+    pub(crate) async fn faults(&self) -> Vec<Fault> {
         let came = Instant::now();
         let _checking = self.checking.lock().await;
         let results = {
             let results = self.lock();
             let is_fresh = results.began.is_some_and(|began| began >= came);
-            is_fresh.then(|| results.troubles.values().map(|fault| fault.trouble.clone()).collect())
+            is_fresh.then(|| results.faults.values().map(|fault| fault.fault.clone()).collect())
         };
         match results {
-            Some(troubles) => troubles,
+            Some(faults) => faults,
             None => self.check_all().await,
         }
     }
@@ -114,21 +114,21 @@ impl Health {
         }
     }
 
-    async fn check_all(&self) -> Vec<Trouble> {
+    async fn check_all(&self) -> Vec<Fault> {
         let began = Instant::now();
         let (database, sandboxes, compiler) =
             tokio::join!(self.check_database(), self.check_sandboxes(), self.check_compiler());
         let mut found = BTreeMap::new();
         // For each part, the first fault is kept: the sandboxes' own reports are the most specific.
-        for trouble in sandboxes.into_iter().chain(database).chain(compiler) {
-            found.entry(trouble.part).or_insert(trouble);
+        for fault in sandboxes.into_iter().chain(database).chain(compiler) {
+            found.entry(fault.part).or_insert(fault);
         }
         self.record(began, &found);
         found.into_values().collect()
     }
 
-    async fn check_database(&self) -> Option<Trouble> {
-        let failed = |message: String| Trouble::fatal(Part::Database, message);
+    async fn check_database(&self) -> Option<Fault> {
+        let failed = |message: String| Fault::fatal(Part::Database, message);
         match tokio::time::timeout(PATIENCE, self.store.schema().check()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(failed(error_chain(&error))),
@@ -136,13 +136,13 @@ impl Health {
         }
     }
 
-    async fn check_sandboxes(&self) -> Vec<Trouble> {
-        let checked = tokio::time::timeout(PATIENCE, self.sandboxes.troubles()).await;
-        checked.unwrap_or_else(|_| vec![Trouble::fatal(Part::Sandboxes, "no sandbox can be made in time")])
+    async fn check_sandboxes(&self) -> Vec<Fault> {
+        let checked = tokio::time::timeout(PATIENCE, self.sandboxes.faults()).await;
+        checked.unwrap_or_else(|_| vec![Fault::fatal(Part::Sandboxes, "no sandbox can be made in time")])
     }
 
-    async fn check_compiler(&self) -> Option<Trouble> {
-        let failed = |message: String| Trouble::fatal(Part::Compiler, message);
+    async fn check_compiler(&self) -> Option<Fault> {
+        let failed = |message: String| Fault::fatal(Part::Compiler, message);
         match tokio::time::timeout(PATIENCE, self.compiler.check()).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(failed(error.to_string())),
@@ -151,40 +151,40 @@ impl Health {
     }
 
     /// Stores the results and logs which faults have begun and which have ended.
-    fn record(&self, began: Instant, found: &BTreeMap<Part, Trouble>) {
+    fn record(&self, began: Instant, found: &BTreeMap<Part, Fault>) {
         let (mut results, now) = (self.lock(), Instant::now());
         results.began = Some(began);
         self.short_of_descriptors.store(found.contains_key(&Part::Descriptors), Ordering::Relaxed);
         for part in Part::ALL {
             self.observer.part(part, !found.contains_key(&part));
         }
-        for (part, fault) in results.troubles.extract_if(.., |part, _| !found.contains_key(part)) {
+        for (part, fault) in results.faults.extract_if(.., |part, _| !found.contains_key(part)) {
             let seconds = fault.since.elapsed().as_secs_f64();
             tracing::info!(part = %part, seconds, "this part of the platform works again");
         }
-        for (part, trouble) in found {
-            match results.troubles.get_mut(part) {
+        for (part, fault) in found {
+            match results.faults.get_mut(part) {
                 None => {
-                    let (message, advice) = (&trouble.message, part.advice());
-                    if trouble.is_fatal {
+                    let (message, advice) = (&fault.message, part.advice());
+                    if fault.is_fatal {
                         tracing::error!(part = %part, error = message, advice, "a part of the platform fails");
                     } else {
                         tracing::warn!(part = %part, error = message, advice, "a part of the platform is slow");
                     }
-                    let fault = LoggedFault { trouble: trouble.clone(), since: now, logged: now };
-                    results.troubles.insert(*part, fault);
+                    let fault = LoggedFault { fault: fault.clone(), since: now, logged: now };
+                    results.faults.insert(*part, fault);
                 }
-                Some(fault) => {
-                    if fault.logged.elapsed() >= REMINDER {
-                        fault.logged = now;
-                        let seconds = fault.since.elapsed().as_secs();
-                        tracing::warn!(part = %part, error = trouble.message, seconds, "a part of the platform still fails");
+                Some(known) => {
+                    if known.logged.elapsed() >= REMINDER {
+                        known.logged = now;
+                        let seconds = known.since.elapsed().as_secs();
+                        tracing::warn!(part = %part, error = fault.message, seconds, "a part of the platform still fails");
                     }
-                    fault.trouble = trouble.clone();
+                    known.fault = fault.clone();
                 }
             }
         }
-        if !results.troubles.is_empty() {
+        if !results.faults.is_empty() {
             self.recheck.notify_one();
         }
     }
@@ -202,7 +202,7 @@ async fn watch(health: Weak<Health>, recheck: Arc<tokio::sync::Notify>) {
         let Some(health) = health.upgrade() else { return };
         health.failures.log_ended();
         if is_requested {
-            health.troubles().await;
+            health.faults().await;
         }
         drop(health);
         tokio::time::sleep(WATCH_INTERVAL).await;

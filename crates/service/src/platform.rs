@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use workers_domain::Trouble;
+use workers_domain::Fault;
 use workers_domain::access::{AccessControl, AccessError, Action, CallContext, Policy, Resource};
 use workers_domain::ports::{
     Clock, EventBus, LimitsFor, NoTenantLimits, NodePreload, SandboxProvider, Store, SystemClock,
@@ -236,8 +236,8 @@ impl Platform {
     ///
     /// Requires no call context and checks no policy: `/readyz` is served without a credential. The result contains
     /// nothing about any tenant.
-    pub async fn troubles(&self) -> Vec<Trouble> {
-        self.shared.health.troubles().await
+    pub async fn faults(&self) -> Vec<Fault> {
+        self.shared.health.faults().await
     }
 
     /// Returns whether this process was short of file descriptors at the last check. If so, a server should close each

@@ -13,7 +13,7 @@ use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, KillReason, NodePreload, Sandbox, SandboxError,
     SandboxErrorKind, SandboxFile, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{LogStream, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
+use workers_domain::{Fault, LogStream, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
 use workers_protocol::{Encoder, Meta, OutcomeCode, OutputStream, Payload, ReceivedCall};
 
 /// How long a function takes that returns: 1.5 ms of loading and 2.25 ms of running.
@@ -258,13 +258,13 @@ impl SandboxProvider for ScriptedSandboxProvider {
         }
     }
 
-    async fn troubles(&self) -> Vec<Trouble> {
-        let trouble = |error: SandboxError| {
+    async fn faults(&self) -> Vec<Fault> {
+        let fault = |error: SandboxError| {
             let is_short = error.kind == SandboxErrorKind::Exhausted;
             let part = if is_short { Part::Descriptors } else { Part::Sandboxes };
-            Trouble::fatal(part, error.to_string())
+            Fault::fatal(part, error.to_string())
         };
-        self.check().await.err().map(trouble).into_iter().collect()
+        self.check().await.err().map(fault).into_iter().collect()
     }
 }
 

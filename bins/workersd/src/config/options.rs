@@ -69,7 +69,7 @@ pub(crate) struct BackupOptions {
     pub(crate) file: PathBuf,
 }
 
-/// Everything a server can be told.
+/// All options of a server.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]

@@ -41,19 +41,19 @@ async fn a_listener_hears_what_another_server_does_in_its_tenant_and_nothing_of_
         let mut invocation = there.invocations().invoke(call, worker.id, "greet", b"").await.unwrap();
         while invocation.next().await.is_some() {}
         there.workers().delete(call, worker.id).await.unwrap();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         loop {
             match next(listener).await {
-                WorkerChange::State(worker) => told.push(worker.id),
-                WorkerChange::Invoked { id, .. } => told.push(id),
+                WorkerChange::State(worker) => reported.push(worker.id),
+                WorkerChange::Invoked { id, .. } => reported.push(id),
                 WorkerChange::Deleted(id) => {
-                    told.push(id);
+                    reported.push(id);
                     break;
                 }
                 WorkerChange::Reset => {}
             }
         }
-        assert!(told.iter().all(|id| *id == worker.id), "{told:?}");
+        assert!(reported.iter().all(|id| *id == worker.id), "{reported:?}");
     }
     // Changes in the other tenant arrived there before those here, so nothing more is on its way.
     for listener in [&mut changes, &mut of_other] {

@@ -8,7 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{LogStream, NetworkPolicy, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId, Trouble};
+use crate::{Fault, LogStream, NetworkPolicy, Part, ResourceLimits, ResourceUsage, SandboxId, SnapshotId};
 
 /// Creates sandboxes and stores snapshots. Methods that every provider has to implement have no default: otherwise a
 /// provider that wraps another one would inherit the default instead of forwarding the call.
@@ -69,8 +69,8 @@ pub trait SandboxProvider: Send + Sync {
 
     /// Returns the faults in the parts that are needed to create sandboxes, within two seconds. May create a sandbox to
     /// find out.
-    async fn troubles(&self) -> Vec<Trouble> {
-        let failed = |error: SandboxError| Trouble::fatal(Part::Sandboxes, error.to_string());
+    async fn faults(&self) -> Vec<Fault> {
+        let failed = |error: SandboxError| Fault::fatal(Part::Sandboxes, error.to_string());
         self.check().await.err().map(failed).into_iter().collect()
     }
 }

@@ -62,7 +62,7 @@ async fn a_shell_that_was_removed_or_changed_is_made_again_as_it_was() {
     {
         destroy().unwrap();
         // The engine checks every few seconds, and also on this call.
-        engine.engine.troubles().await;
+        engine.engine.faults().await;
         assert_eq!(engine.node(ASK).await.output, THERE);
     }
 }

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
 use utoipa::ToSchema;
-use workers_domain::{Part, Trouble};
+use workers_domain::{Fault, Part};
 
 use crate::Api;
 
@@ -47,10 +47,10 @@ pub(crate) struct ProblemBody {
     advice: &'static str,
 }
 
-impl From<&Trouble> for ProblemBody {
-    fn from(trouble: &Trouble) -> Self {
-        let state = if trouble.is_fatal { "failed" } else { "slow" };
-        Self { part: trouble.part.as_str(), state, advice: trouble.part.advice() }
+impl From<&Fault> for ProblemBody {
+    fn from(fault: &Fault) -> Self {
+        let state = if fault.is_fatal { "failed" } else { "slow" };
+        Self { part: fault.part.as_str(), state, advice: fault.part.advice() }
     }
 }
 
@@ -63,9 +63,8 @@ impl From<&Trouble> for ProblemBody {
     ),
 )]
 pub(crate) async fn handle(api: Data<Api>) -> HttpResponse {
-    let troubles = api.platform.troubles().await;
-    let is_ready =
-        |is_asked: fn(Part) -> bool| !troubles.iter().any(|trouble| trouble.is_fatal && is_asked(trouble.part));
+    let faults = api.platform.faults().await;
+    let is_ready = |is_asked: fn(Part) -> bool| !faults.iter().any(|fault| fault.is_fatal && is_asked(fault.part));
     let word = |works| if works { "ok" } else { "failed" };
     let status = match (is_ready(|_| true), api.stop.is_stopping()) {
         (_, true) => "shutting_down",
@@ -76,7 +75,7 @@ pub(crate) async fn handle(api: Data<Api>) -> HttpResponse {
         status,
         database: word(is_ready(|part| part == Part::Database)),
         sandboxes: word(is_ready(|part| !matches!(part, Part::Database | Part::Compiler))),
-        problems: troubles.iter().map(ProblemBody::from).collect(),
+        problems: faults.iter().map(ProblemBody::from).collect(),
         weaker_isolation: api.options.weaker_isolation.clone(),
     };
     let mut response = if status == "ready" { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

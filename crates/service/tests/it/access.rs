@@ -77,7 +77,7 @@ async fn an_embedding_application_reads_how_busy_the_platform_is() {
 #[tokio::test]
 async fn whether_the_platform_works_is_reported_without_a_call_whatever_the_policy_says() {
     let (test, _, _) = refusing().await;
-    let parts: Vec<_> = test.platform.troubles().await.iter().map(|trouble| trouble.part).collect();
+    let parts: Vec<_> = test.platform.faults().await.iter().map(|fault| fault.part).collect();
     assert_eq!(parts, [Part::Database]);
 }
 

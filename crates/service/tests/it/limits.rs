@@ -38,8 +38,8 @@ async fn limits_of_a_tenant_hold_for_its_calls_and_for_no_others() {
     let (test, _) = platform(limits, || Step::Return("\"12345\"".into()));
     // The caller may touch workers of the default tenant, and acts for the small tenant.
     let caller = &system_in(small());
-    let told = test.platform.limits(caller).await.unwrap();
-    assert_eq!((told.code_bytes, told.sandbox.wall_clock), (10, Duration::from_secs(2)));
+    let reported = test.platform.limits(caller).await.unwrap();
+    assert_eq!((reported.code_bytes, reported.sandbox.wall_clock), (10, Duration::from_secs(2)));
     let deployed = test.platform.workers().deploy(caller, "w".into(), BUNDLE.into()).await;
     assert!(matches!(deployed, Err(DeployError::CodeTooLarge { limit: 10, .. })));
 
@@ -66,9 +66,9 @@ async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_and_not_of_
         TenantLimits { memory_bytes: memory, wall_clock: time, disk_bytes: Some(10), ..TenantLimits::default() };
     stub.set(TenantId::DEFAULT, limits);
     let used_for_next_snapshot = || {
-        let (sandboxes, (used, told)) = (test.sandboxes.clone(), oneshot::channel());
+        let (sandboxes, (used, reported)) = (test.sandboxes.clone(), oneshot::channel());
         test.sandboxes.when_next_snapshot_is_made(move || used.send(sandboxes.limits_of_last().unwrap()).unwrap());
-        told
+        reported
     };
     let deployed = used_for_next_snapshot();
     let worker = test.deploy().await;

@@ -51,8 +51,11 @@ async fn what_an_invocation_does_in_the_background_is_logged_in_its_request() {
     let id = invocation.id().to_string();
     assert_eq!(returned(&follow(invocation).await.1), "7");
     let lines = log.lines();
-    let told = lines.iter().find(|line| line.contains("the snapshot of a worker is not here")).unwrap();
-    assert_eq!((in_spans(told, "request.id"), in_spans(told, "invocation.id")), (vec!["client-2".into()], vec![id]));
+    let reported = lines.iter().find(|line| line.contains("the snapshot of a worker is not here")).unwrap();
+    assert_eq!(
+        (in_spans(reported, "request.id"), in_spans(reported, "invocation.id")),
+        (vec!["client-2".into()], vec![id])
+    );
 }
 
 #[tokio::test]
@@ -65,9 +68,9 @@ async fn what_a_deploy_and_a_redeploy_do_in_the_background_is_logged_in_their_re
     test.sandboxes.when_next_snapshot_is_made(tell);
     test.platform.workers().redeploy(&call("client-4"), worker.id).await.unwrap();
     let lines = log.lines();
-    let told: Vec<_> = lines.iter().filter(|line| line.contains("a snapshot was made")).collect();
-    assert_eq!(told.len(), 2, "{lines:#?}");
-    for (line, request) in told.into_iter().zip(["client-3", "client-4"]) {
+    let reported: Vec<_> = lines.iter().filter(|line| line.contains("a snapshot was made")).collect();
+    assert_eq!(reported.len(), 2, "{lines:#?}");
+    for (line, request) in reported.into_iter().zip(["client-3", "client-4"]) {
         assert_eq!(in_spans(line, "request.id"), [request], "{line}");
         assert_eq!(in_spans(line, "worker.id"), [worker.id.to_string()], "{line}");
     }

@@ -42,7 +42,9 @@ async fn every_change_names_the_tenant_whose_worker_it_is() {
 
         worker.make_ready(SnapshotId::new("snap_1"), at(60)).unwrap();
         assert_eq!(store.workers().update_state(&mut worker).await.unwrap(), Update::Updated);
-        assert!(matches!(next(&mut changes).await, StoredChange::Changed { tenant: told, .. } if told == tenant));
+        assert!(
+            matches!(next(&mut changes).await, StoredChange::Changed { tenant: reported, .. } if reported == tenant)
+        );
 
         store.workers().delete(&scope_of_all(), id).await.unwrap();
         let unneeded = Some(SnapshotId::new("snap_1"));
@@ -71,18 +73,18 @@ async fn invocations_are_notified_tenant_by_tenant_however_many_there_are() {
     assert_eq!(changes.next().await, StoredChange::Missed);
     there.store().workers().record_invocations(&invocations).await.unwrap();
 
-    let mut told = tenants.map(|_| Vec::new());
-    while told.iter().map(Vec::len).sum::<usize>() < invocations.len() {
+    let mut reported = tenants.map(|_| Vec::new());
+    while reported.iter().map(Vec::len).sum::<usize>() < invocations.len() {
         let StoredChange::Invoked { tenant, invocations } = next(&mut changes).await else { continue };
         let which = tenants.iter().position(|known| *known == tenant).unwrap();
-        told[which].extend(invocations);
+        reported[which].extend(invocations);
     }
     let in_order = |invocations: &mut Vec<LastInvocation>| {
         invocations.sort_by_key(|invocation| (invocation.worker_id, invocation.at));
     };
-    told.iter_mut().for_each(in_order);
+    reported.iter_mut().for_each(in_order);
     expected.iter_mut().for_each(in_order);
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[tokio::test]

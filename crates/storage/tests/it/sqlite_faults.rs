@@ -279,7 +279,7 @@ async fn another_process_that_keeps_the_file_locked_is_a_fault_that_ends_with_it
     batch(&mut other, "BEGIN IMMEDIATE");
     let began = Instant::now();
     while fixture.schema().check().await.is_ok() {
-        assert!(began.elapsed() < Duration::from_secs(5), "it is not told");
+        assert!(began.elapsed() < Duration::from_secs(5), "it is not reported");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(unavailable(fixture.schema().check().await).contains("locked"));

@@ -95,8 +95,8 @@ async fn on_postgres_the_second_of_two_open_transactions_sees_what_became_of_the
         let (first, second) = (store.begin().await.unwrap(), store.begin().await.unwrap());
         assert_eq!(fail(&*first, &read).await.unwrap(), Update::Updated);
         let end_first = async { if commits { first.commit().await.unwrap() } else { drop(first) } };
-        let (told, ()) = tokio::join!(fail(&*second, &read), end_first);
-        assert_eq!(told.unwrap(), if commits { Update::Conflict } else { Update::Updated });
+        let (reported, ()) = tokio::join!(fail(&*second, &read), end_first);
+        assert_eq!(reported.unwrap(), if commits { Update::Conflict } else { Update::Updated });
         second.commit().await.unwrap();
     }
 }

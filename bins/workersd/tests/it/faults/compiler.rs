@@ -103,9 +103,9 @@ struct Harm {
 impl Harm {
     fn begin(name: &'static str, server: u32) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ended);
+        let reported = Arc::clone(&ended);
         let thread = std::thread::spawn(move || {
-            while !told.load(Ordering::Relaxed) {
+            while !reported.load(Ordering::Relaxed) {
                 signal_all(name, server);
             }
         });

@@ -23,7 +23,7 @@ pub(super) const CODE: &str = "export const twice = ({ n }) => n * 2";
 pub(super) const SOON: Duration = Duration::from_secs(5);
 
 /// The time within which `/readyz` must report a fault.
-pub(super) const TOLD: Duration = Duration::from_secs(3);
+pub(super) const REPORTED_WITHIN: Duration = Duration::from_secs(3);
 
 /// The codes that blame a function.
 pub(super) const BLAME: [&str; 6] = ["load_failed", "crashed", "too_deep", "timeout", "out_of_memory", "process_exit"];
@@ -54,8 +54,8 @@ pub(super) async fn problems(server: &TestServer) -> Vec<String> {
 
 pub(super) async fn until_reported(server: &TestServer, part: &str) {
     let began = Instant::now();
-    while !problems(server).await.iter().any(|told| told == part) {
-        assert!(began.elapsed() < TOLD, "{part} is not told");
+    while !problems(server).await.iter().any(|reported| reported == part) {
+        assert!(began.elapsed() < REPORTED_WITHIN, "{part} is not reported");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -31,7 +31,7 @@ async fn a_log_that_is_not_read_holds_up_nothing_and_what_was_lost_is_counted() 
         assert_eq!(invoked.unwrap().status(), 200);
     }
     let log = BufReader::new(server.process.stderr.take().unwrap());
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, reported) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut last = String::new();
         for line in log.lines() {
@@ -43,7 +43,7 @@ async fn a_log_that_is_not_read_holds_up_nothing_and_what_was_lost_is_counted() 
         }
         last
     });
-    let note = told.recv_timeout(Duration::from_secs(20)).expect("what was lost is told");
+    let note = reported.recv_timeout(Duration::from_secs(20)).expect("what was lost is reported");
     let lost: u64 = note.split_once("lines=").unwrap().1.split(' ').next().unwrap().parse().unwrap();
     let total: u64 = note.split_once("total=").unwrap().1.trim_end().parse().unwrap();
     assert!(lost > 0, "{note}");

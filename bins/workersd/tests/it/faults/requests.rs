@@ -113,6 +113,6 @@ async fn an_invocation_whose_sandbox_dies_is_one_line_with_the_clients_request_i
         let is_failure = ["WARN", "ERROR"].contains(&line["level"].as_str().unwrap());
         is_failure && line["target"] != "workers_service::health"
     };
-    let told: Vec<_> = lines.iter().filter(is_told).collect();
-    assert_eq!(told.len(), 1, "{told:#?}");
+    let reported: Vec<_> = lines.iter().filter(is_told).collect();
+    assert_eq!(reported.len(), 1, "{reported:#?}");
 }

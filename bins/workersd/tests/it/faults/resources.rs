@@ -41,9 +41,9 @@ async fn without_descriptors(process_of: impl Fn(u32) -> u32) {
             call(server, id).await;
         }
         until_reported(server, "descriptors").await;
-        let told = problems(server).await;
+        let reported = problems(server).await;
         limit_descriptors(process, enough);
-        assert!(!told.iter().any(|part| part == "processes"), "{told:?}");
+        assert!(!reported.iter().any(|part| part == "processes"), "{reported:?}");
         await_whole(server, id).await;
     }
     load.stop().await;

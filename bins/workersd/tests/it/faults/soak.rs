@@ -80,9 +80,9 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
         while is_ready(&server).await && fault.elapsed() < TRUE {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let told = fault.elapsed();
-        assert!(!lasts || told < TRUE, "`{name}` is not told");
-        tokio::time::sleep(FAULT.saturating_sub(told)).await;
+        let reported = fault.elapsed();
+        assert!(!lasts || reported < TRUE, "`{name}` is not reported");
+        tokio::time::sleep(FAULT.saturating_sub(reported)).await;
         undo();
         let ended = Instant::now();
         while !is_ready(&server).await {
@@ -92,8 +92,9 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
         let whole = ended.elapsed();
         deploy_and_call(&server, &acknowledged).await;
         slowest = slowest.max(whole);
-        let told = if told < TRUE { format!("told after {told:.1?}") } else { "mended unseen".to_owned() };
-        println!("{:>4} s: {name}, {told}, whole after {whole:.1?}", began.elapsed().as_secs());
+        let reported =
+            if reported < TRUE { format!("reported after {reported:.1?}") } else { "mended unseen".to_owned() };
+        println!("{:>4} s: {name}, {reported}, whole after {whole:.1?}", began.elapsed().as_secs());
         tokio::time::sleep(REST).await;
     }
     done.store(true, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use workers_testing::skip_unless_root;
 
-use super::engine::{SOON, TOLD};
+use super::engine::{REPORTED_WITHIN, SOON};
 use super::readonly::ReadOnly;
 use crate::support::{command, end, remove_tree, spawn, status_and_body};
 
@@ -91,7 +91,7 @@ async fn while_what_containers_are_made_of_cannot_be_made_again_that_is_reported
     let harmed = ReadOnly::new(&containers);
     let began = Instant::now();
     while server.is_ready().await {
-        assert!(began.elapsed() < TOLD, "it is not told");
+        assert!(began.elapsed() < REPORTED_WITHIN, "it is not reported");
     }
     for _ in 0..3 {
         let (status, refused) = server.try_create("new").await;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::support::{OIDC_TOKEN, Offered, clients, succeed, told};
+use super::support::{OIDC_TOKEN, Offered, clients, reported, succeed};
 
 fn sandbox(offered: &Offered, arguments: &[&str]) -> Command {
     let mut command = offered.pointed_node();
@@ -42,7 +42,7 @@ fn a_commands_streams_and_exit_code_are_its_own() {
     said(&offered, &["create", "--name", "box"]);
     let mut command = sandbox(&offered, &["exec", "box", "--", "sh", "-c", "echo out; echo err >&2; exit 3"]);
     let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", told(&command, &output));
+    assert_eq!(output.status.code(), Some(3), "{}", reported(&command, &output));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "out\n");
     assert!(String::from_utf8(output.stderr).unwrap().contains("err\n"));
 }
@@ -73,5 +73,5 @@ fn a_snapshot_is_made_listed_run_from_and_removed() {
     said(&offered, &["snapshots", "delete", id]);
     let mut late = sandbox(&offered, &["run", "--snapshot", id, "--rm", "--", "true"]);
     let output = late.output().unwrap();
-    assert!(!output.status.success(), "{}", told(&late, &output));
+    assert!(!output.status.success(), "{}", reported(&late, &output));
 }

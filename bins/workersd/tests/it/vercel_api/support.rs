@@ -75,12 +75,12 @@ impl Drop for Offered {
 /// Runs a client that must succeed, and returns its output.
 pub(crate) fn succeed(mut command: Command) -> String {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", told(&command, &output));
+    assert!(output.status.success(), "{}", reported(&command, &output));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Formats a command, how it ended and what it printed, for messages.
-pub(crate) fn told(command: &Command, output: &Output) -> String {
+pub(crate) fn reported(command: &Command, output: &Output) -> String {
     let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}: {}\n{}{}", arguments.join(" "), output.status, text(&output.stdout), text(&output.stderr))

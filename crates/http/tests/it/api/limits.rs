@@ -39,8 +39,8 @@ async fn every_limit_in_force_is_reported() {
 async fn the_limits_that_are_reported_and_hold_are_the_least_of_the_servers_and_the_tenants() {
     let limits = TenantLimits { code_bytes: Some(1), payload_bytes: Some(3), ..TenantLimits::default() };
     let app = TestApp::builder().service(|options| options.max_result_bytes = 7).tenant_limits(limits).start();
-    let (_, told) = status_and_json(app.get("/api/limits").await).await;
-    assert_eq!([&told["codeBytes"], &told["payloadBytes"], &told["resultBytes"]], [1, 3, 7]);
+    let (_, reported) = status_and_json(app.get("/api/limits").await).await;
+    assert_eq!([&reported["codeBytes"], &reported["payloadBytes"], &reported["resultBytes"]], [1, 3, 7]);
     let (status, body) = app.post_json("/api/workers", r#"{"name":"w","code":"export const f = 1;"}"#).await;
     assert_eq!((status, &body["code"], &body["limit"]), (413, &json!("code_too_large"), &json!(1)));
     let path = "/api/workers/019ab0f0-5e80-7000-8000-000000000000/invoke/f";

@@ -41,7 +41,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         field: "header connection",
         sdk: This("keep-alive"),
         ours: Nothing,
-        why: "HTTP/1.1 keeps connections open unless it is told otherwise, and our client uses them again too",
+        why: "HTTP/1.1 keeps connections open unless a header says otherwise, and our client uses them again too",
     },
     Difference {
         of: All,

@@ -52,7 +52,7 @@ impl Request {
 
     /// Returns the length of its body from its header.
     pub(super) fn body_length(&self) -> usize {
-        assert!(!self.headers.contains_key("transfer-encoding"), "a body whose length is not told: {self:?}");
+        assert!(!self.headers.contains_key("transfer-encoding"), "a body whose length is not announced: {self:?}");
         self.headers.get("content-length").map_or(0, |length| length.parse().unwrap())
     }
 

@@ -46,10 +46,10 @@ async fn an_invocation_a_deletion_and_a_reset_are_published() {
     let id = app.deploy().await;
     let mut events = watch(&app).await;
     app.post_json(&format!("/api/workers/{id}/functions/greet"), "1").await;
-    let told = ("invoked".to_owned(), json!({ "id": id, "lastInvokedAt": "2025-11-23T09:26:40.000Z" }));
-    assert_eq!(next(&mut events).await, told);
+    let reported = ("invoked".to_owned(), json!({ "id": id, "lastInvokedAt": "2025-11-23T09:26:40.000Z" }));
+    assert_eq!(next(&mut events).await, reported);
     let (_, worker) = status_and_json(app.get(&format!("/api/workers/{id}")).await).await;
-    assert_eq!(worker["lastInvokedAt"], told.1["lastInvokedAt"], "it is stored by then");
+    assert_eq!(worker["lastInvokedAt"], reported.1["lastInvokedAt"], "it is stored by then");
     app.request(Method::DELETE, &format!("/api/workers/{id}")).send().await.unwrap();
     assert_eq!(next(&mut events).await, ("deleted".to_owned(), json!({ "id": id })));
     app.post_json("/api/setup", r#"{"confirm":"remove all workers"}"#).await;

@@ -116,5 +116,5 @@ async fn a_caller_that_hangs_up_while_it_waits_for_a_permit_leaves_the_queue() {
     };
     queued(1).await;
     drop(second);
-    timeout(Duration::from_secs(1), queued(0)).await.expect("the seat is still taken");
+    timeout(Duration::from_secs(1), queued(0)).await.expect("the waiter is still in the queue");
 }
