@@ -6,6 +6,8 @@ mod diagnose;
 mod engine;
 mod environment;
 mod fault;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 mod home;
 mod host;

@@ -39,5 +39,7 @@ mod uplink;
 pub(crate) use broker::Broker;
 pub(crate) use diag::Carried;
 pub(crate) use dns::NameSockets;
+#[cfg(feature = "fuzzing")]
+pub(crate) use dns::fuzzing;
 pub(crate) use hearing::Hearing;
 pub(crate) use shared::Shared;
