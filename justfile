@@ -120,6 +120,29 @@ test-js: setup
         echo "no JavaScript tests"
     fi
 
+# Runs one of the fuzz targets (archives, dns, frames, transpile) for so many seconds; what it finds is in fuzz/artifacts.
+[group('check')]
+fuzz parser seconds="60": setup setup-fuzz
+    # The dependencies as they are locked for the server.
+    cp Cargo.lock fuzz/Cargo.lock
+    mkdir -p 'fuzz/corpus/{{ parser }}'
+    # The files that archives are unpacked into stay in memory.
+    TMPDIR=$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}") \
+        cargo +nightly fuzz run '{{ parser }}' 'fuzz/corpus/{{ parser }}' \
+        '{{ if parser == "transpile" { "crates/transpiler/tests/fixtures" } else { "fuzz/seeds" / parser } }}' \
+        -- -max_total_time='{{ seconds }}' -print_final_stats=1
+
+# What the tests run of the code, in percent by file: of all tests, or of those that nextest's arguments select (`./just coverage -p workers-domain`).
+[group('check')]
+coverage *args: setup setup-test setup-coverage
+    #!/bin/sh
+    set -eu
+    tools=$(sh scripts/llvm-tools.sh directory)
+    [ $# -gt 0 ] || set -- --workspace
+    # Without this, one test that fails leaves no figures. Tests of what a process does may: the profiler writes a file at its end.
+    LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata \
+        exec cargo llvm-cov nextest {{ locked }} --profile {{ nextest_profile }} --ignore-run-fail "$@"
+
 # Compares our TypeScript with tsc and plain Node.js, program by program, or only those whose names contain a text (`--record` writes down what tsc and Node.js do).
 [group('check')]
 compare *args: setup
@@ -210,6 +233,16 @@ setup-lint:
 [group('setup')]
 setup-bench:
     @sh scripts/setup.sh bench
+
+# Installs what is missing to fuzz: cargo-fuzz, a C++ compiler.
+[group('setup')]
+setup-fuzz:
+    @sh scripts/setup.sh fuzz
+
+# Installs what is missing to measure what tests run: cargo-llvm-cov, the compiler's LLVM tools.
+[group('setup')]
+setup-coverage:
+    @sh scripts/setup.sh coverage
 
 # Removes what `setup` installed into this folder; Debian packages stay.
 [group('setup')]

@@ -28,7 +28,12 @@ say() { echo "setup: $*" >&2; }
 # Whether the file `$1` runs and says that it is version `$2`.
 is_version() {
     [ -x "$1" ] || return 1
-    case " $("$1" --version 2>/dev/null | head -n 1) " in
+    # This one says it only as a subcommand of Cargo.
+    case $1 in
+        */cargo-llvm-cov) subcommand=llvm-cov ;;
+        *) subcommand= ;;
+    esac
+    case " $("$1" $subcommand --version 2>/dev/null | head -n 1) " in
         *" $2 "* | *" v$2 "*) return 0 ;;
         *) return 1 ;;
     esac

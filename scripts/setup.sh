@@ -3,12 +3,14 @@
 # .tools/ (any user), Debian packages with apt-get (root, or sudo without a password).
 # Goes through everything before it fails, so that one run names all that is missing.
 #
-# Usage: setup.sh run|test|lint|bench...
+# Usage: setup.sh run|test|lint|bench|fuzz|coverage...
 #   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for machines, if root
 #   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel Sandbox API, the packages
 #           that tests bundle, the TypeScript compiler; nginx, haproxy and Caddy where they can be had
 #   lint    to check it: cargo-deny, cargo-shear, Biome and the TypeScript compiler
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
+#   fuzz    to fuzz its parsers: cargo-fuzz, a C++ compiler, Rust's nightly toolchain
+#   coverage  to see what its tests run: cargo-llvm-cov, and the LLVM tools of the compiler's version
 set -eu
 
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -34,6 +36,7 @@ wants() {
 }
 
 compiles_c() { echo '#include <stdlib.h>' | cc -x c -fsyntax-only -; }
+compiles_cxx() { echo '#include <cstdlib>' | c++ -x c++ -fsyntax-only -; }
 # CHROMIUM names another browser than Debian's.
 has_chromium() { [ -n "${CHROMIUM:-}" ] || has chromium || has chromium-browser; }
 has_postgres() { has initdb || ls /usr/lib/postgresql/*/bin/initdb; }
@@ -135,6 +138,16 @@ for purpose in "$@"; do
             wants hyperfine has hyperfine
             wants wrk has wrk
             sh scripts/install-peers.sh || missing=$((missing + 1))
+            ;;
+        fuzz)
+            has cargo-fuzz || sh scripts/install-tool.sh cargo-fuzz || missing=$((missing + 1))
+            wants "g++" compiles_cxx
+            cargo +nightly --version >/dev/null 2>&1 ||
+                lacks "Rust's nightly toolchain is missing: rustup toolchain install nightly --profile minimal"
+            ;;
+        coverage)
+            has cargo-llvm-cov || sh scripts/install-tool.sh cargo-llvm-cov || missing=$((missing + 1))
+            wants "$(sh scripts/llvm-tools.sh package)" sh scripts/llvm-tools.sh directory
             ;;
         *)
             say "unknown purpose: $purpose"

@@ -9,6 +9,8 @@ mod engine;
 mod environment;
 mod fault;
 mod file_stamps;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod health;
 mod host;
 mod launcher;

@@ -59,3 +59,5 @@ mod write;
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};
 pub use start::{launcher_main, run_launcher_if_asked};
 pub use template::run_template;
+#[cfg(feature = "fuzzing")]
+pub(crate) use tools::unpack;

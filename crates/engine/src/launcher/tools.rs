@@ -36,7 +36,7 @@ pub(super) fn run(tool: &Tool) -> i32 {
 }
 
 /// Unpacks ordinary files below a directory.
-fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
+pub(crate) fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
     let mut archive = Archive::new(MultiGzDecoder::new(archive));
     for entry in archive.entries()? {
         let mut entry = entry.map_err(|error| malformed(&error))?;

@@ -40,5 +40,7 @@ mod traffic;
 
 pub(crate) use broker::Broker;
 pub(crate) use dns::NameSockets;
+#[cfg(feature = "fuzzing")]
+pub(crate) use dns::fuzzing;
 pub(crate) use engine_network::EngineNetwork;
 pub(crate) use listener::NotifyListener;

@@ -114,10 +114,22 @@ fn refusal(bytes: &[u8], code: Rcode) -> Parsed {
     error(bytes, code).map_or(Parsed::Ignored, Parsed::Refused)
 }
 
+/// Returns an error. It repeats the question only of a message that has exactly one: each of many can be a few bytes
+/// that point to a name of 255, so the error would be forty times as long as the message.
 fn error(bytes: &[u8], code: Rcode) -> Option<Vec<u8>> {
     let message = Message::from_octets(bytes).ok()?;
-    let mut builder = MessageBuilder::new_vec().start_error(&message, code);
-    builder.header_mut().set_ra(true);
+    let mut builder = MessageBuilder::new_vec();
+    let (header, original) = (builder.header_mut(), message.header());
+    header.set_id(original.id());
+    header.set_qr(true);
+    header.set_opcode(original.opcode());
+    header.set_rd(original.rd());
+    header.set_ra(true);
+    header.set_rcode(code);
+    let mut builder = builder.question();
+    if let Ok(question) = message.sole_question() {
+        builder.push(question).ok()?;
+    }
     Some(builder.finish())
 }
 
@@ -174,6 +186,29 @@ mod tests {
             let Parsed::Query(query) = parse(&wire(labels)) else { panic!("{labels:?} is a query") };
             assert_eq!(query.name, None, "{labels:?}");
         }
+    }
+
+    #[test]
+    fn a_message_with_many_questions_gets_an_error_without_them() {
+        let long = [b'a'; 63];
+        let mut message = question(&wire(&[&long, &long, &long, &long[..61]]));
+        for _ in 1..600 {
+            // A pointer to the name of the first question, type A, class IN.
+            message.extend([0xc0, 12, 0, 1, 0, 1]);
+        }
+        message[4..6].copy_from_slice(&600_u16.to_be_bytes());
+        for (operation, code) in [(0x01, 1), (0x21, 4)] {
+            message[2] = operation;
+            let Parsed::Refused(error) = Query::parse(&message, 1) else { panic!("it is refused") };
+            assert_eq!(error, [0, 7, operation | 0x80, 0x80 | code, 0, 0, 0, 0, 0, 0, 0, 0]);
+        }
+    }
+
+    #[test]
+    fn an_error_repeats_the_one_question() {
+        let asked = question(&wire(&[b"www", b"example", b"com"]));
+        let error = no_such_name(&asked).unwrap();
+        assert_eq!((&error[..12], &error[12..]), (&[0, 7, 0x81, 0x83, 0, 1, 0, 0, 0, 0, 0, 0][..], &asked[12..]));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The name server of a sandbox. It runs in the sandbox's own network, and queries the host's resolvers for names that
 //! the policy permits.
 
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod message;
 mod resolvers;
 mod serve;

@@ -1,5 +1,4 @@
-//! For any input, the compiler returns a script or diagnostics. Run it with `cargo +nightly fuzz run transpile`; the
-//! fixtures are a good initial corpus: `cargo +nightly fuzz run transpile ../tests/fixtures`.
+//! For any input, the compiler returns a script or diagnostics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
