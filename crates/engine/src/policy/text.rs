@@ -127,8 +127,8 @@ impl Number {
     }
 }
 
-/// `allow`, `notify` (the call is reported to the server), `done` (the call is not made, and succeeds), or the name of an
-/// error.
+/// `allow`, `notify` (the call is reported to the server), `done` (the call is not made, and succeeds), or the name of
+/// an error.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct Answer(String);
 

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_message_with_many_questions_gets_an_error_without_them() {
         let long = [b'a'; 63];
-        let mut message = question(&wire(&[&long, &long, &long, &long[..61]]));
+        let mut message = query_for(&wire(&[&long, &long, &long, &long[..61]]));
         for _ in 1..600 {
             // A pointer to the name of the first question, type A, class IN.
             message.extend([0xc0, 12, 0, 1, 0, 1]);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_error_repeats_the_one_question() {
-        let asked = question(&wire(&[b"www", b"example", b"com"]));
+        let asked = query_for(&wire(&[b"www", b"example", b"com"]));
         let error = no_such_name(&asked).unwrap();
         assert_eq!((&error[..12], &error[12..]), (&[0, 7, 0x81, 0x83, 0, 1, 0, 0, 0, 0, 0, 0][..], &asked[12..]));
     }
