@@ -33,7 +33,7 @@ pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
         .from_env()
-        .context("RUST_LOG does not print_line what to log")?;
+        .context("RUST_LOG does not say what to log")?;
     let queue = LogQueue::start(format).context("cannot start the thread that writes the log")?;
     let queue = QUEUE.get_or_init(|| queue);
     let accepting = Accepting::new();
