@@ -105,7 +105,7 @@ for purpose in "$@"; do
         run)
             check_rust
             wants "gcc libc6-dev" compiles_c
-            # Machines have this system's sudo in them, and need a server that is root.
+            # Containers have this system's sudo in them, and need a server that is root.
             [ "$(id -u)" != 0 ] || wants sudo has sudo
             sh scripts/install-tool.sh node || missing=$((missing + 1))
             check_npm

@@ -1,8 +1,9 @@
 "use strict";
-// What a template runs: it does once what every worker does, then calls runTemplate(), which returns in each forked child.
+// What a template runs: it does once what every worker does, then calls runTemplate(), which returns in each forked
+// child.
 //
-// Nothing here may draw a random number (`Math.random`, `crypto.randomUUID`), look at `process.stdin`, `stdout` or `stderr`, or leave
-// a handle, a timer or a request behind: a child would inherit it.
+// Nothing here may draw a random number (`Math.random`, `crypto.randomUUID`), look at `process.stdin`, `stdout` or
+// `stderr`, or leave a handle, a timer or a request behind: a child would inherit it.
 const Module = require("node:module");
 const { createHash, createHmac, randomBytes } = require("node:crypto");
 const { inspect } = require("node:util");
@@ -94,8 +95,8 @@ const pretended = () => ({
 });
 
 /**
- * What stays in a child, made so that it keeps to what a program cannot replace, and so that stack traces have it as a part
- * of Node.js: a program is not to see where the server keeps its files.
+ * What stays in a child. It uses nothing that a program can replace, and stack traces show it as a part of Node.js: a
+ * program is not to see where the server keeps its files.
  */
 const own = (make) => vm.runInThisContext(`(${make})`, { filename: "node:internal/process/execution" })(Reflect.apply);
 

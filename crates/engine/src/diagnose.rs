@@ -89,7 +89,7 @@ fn data_directory(options: &EngineOptions) -> Finding {
             path.display()
         );
         let remedy =
-            "ask as the user whose server it is, or give the directory and all in it to this user with chown -R";
+            "run this as the user whose server it is, or give the directory and all in it to this user with chown -R";
         return Finding::lack(name, FindingStatus::Missing, detail, remedy);
     }
     if let Some(fault) = health::storage(path) {
@@ -211,9 +211,9 @@ fn seccomp() -> Finding {
         .iter()
         .all(|wanted| actions.split(' ').any(|action| action == *wanted))
     {
-        return Finding::ok("seccomp", "filters that refuse, kill and ask");
+        return Finding::ok("seccomp", "filters that refuse, kill and notify");
     }
-    Finding::lack("seccomp", FindingStatus::Missing, "no filters that ask", "use a kernel with CONFIG_SECCOMP_FILTER")
+    Finding::lack("seccomp", FindingStatus::Missing, "filters cannot notify", "use a kernel with CONFIG_SECCOMP_FILTER")
 }
 
 fn cgroups(parent: Option<&Path>) -> Finding {

@@ -58,7 +58,7 @@ const TRIAL: &str = "const socket = require('net').connect(1, '127.0.0.1');
     const end = (error) => { console.log(process.versions.node, error?.code ?? 'a connection'); socket.destroy() };
     socket.on('connect', end).on('error', end)";
 
-/// The expected result of the connection.
+/// The expected result of the connection: the port has no listener.
 const NO_LISTENER: &str = "ECONNREFUSED";
 
 /// The local sandbox engine. Cheap to clone.
@@ -171,8 +171,8 @@ impl Engine {
         let is_isolated = self.core.launcher.configuration().isolation.is_some();
         if let Some(error) = connected.filter(|error| is_isolated && *error != NO_LISTENER) {
             return Err(unavailable(format!(
-                "connections of sandboxes cannot be brokered (one to the sandbox itself ended with {error}): Linux 5.14 or later is \
-                 needed, and the right to look into processes that this one has made"
+                "the connections of sandboxes cannot be made (one to the sandbox itself ended with {error}): \
+                 Linux 5.14 or later is needed, and the right to look into processes that this one has made"
             )));
         }
         Ok(version)

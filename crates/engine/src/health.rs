@@ -42,7 +42,7 @@ pub(crate) async fn faults(core: &Arc<EngineCore>) -> Vec<Fault> {
         add(&mut faults, Part::Launcher, &error);
     }
     if core.launcher.has_lost_templates() {
-        faults.push(Fault::slow(Part::Templates, "no booted Node.js is to be had; each command starts its own"));
+        faults.push(Fault::slow(Part::Templates, "there is no booted Node.js; each command starts its own"));
     }
     // If one of these is fatal, a trial would find nothing new.
     if !faults.iter().any(|fault| fault.is_fatal)

@@ -247,7 +247,7 @@ pub(crate) enum FromLauncher {
     },
 }
 
-/// What the launcher knows about its configuration and its host. Templates get a copy.
+/// The launcher's configuration, and what it has found out about the host. Templates get a copy.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LauncherContext {
     /// The server's configuration.

@@ -256,7 +256,7 @@ pub async fn a_directory_is_made_with_those_above_it_only_if_asked_to(provider: 
     container.stop().await.expect("it stops");
 }
 
-/// Checks that a snapshot keeps files, and that its container is over.
+/// Checks that a snapshot keeps files, and that its container has ended.
 pub async fn a_snapshot_ends_its_container_and_others_start_from_it(provider: &dyn ContainerProvider) {
     let first = container(provider).await;
     write(&*first, "kept", b"kept").await.expect("it is written");
@@ -272,7 +272,7 @@ pub async fn a_snapshot_ends_its_container_and_others_start_from_it(provider: &d
     provider.delete_snapshot(&snapshot.id).await.expect("it is deleted");
 }
 
-/// Checks that containers from one snapshot are apart.
+/// Checks that containers from one snapshot do not see each other's changes.
 pub async fn a_container_changes_nothing_of_the_snapshot_that_it_came_from(provider: &dyn ContainerProvider) {
     let first = container(provider).await;
     write(&*first, "file", b"first").await.expect("it is written");

@@ -20,7 +20,7 @@ use workers_domain::{LogStream, NetworkPolicy, ResourceLimits, SnapshotId};
 
 /// Makes a module of tests, one for each expectation.
 ///
-/// `sandbox_conformance!(confined, make_provider)` takes the name of the module, and an async function without
+/// `sandbox_conformance!(isolated, make_provider)` takes the name of the module, and an async function without
 /// arguments that returns something that dereferences to a [`SandboxProvider`]. The crate needs tokio.
 #[macro_export]
 macro_rules! sandbox_conformance {

@@ -1,5 +1,5 @@
-//! Makes the files that containers share with the host: a directory with those of the system's settings that programs
-//! need and that reveal nothing, made anew at every start; and the layer over the host's `/usr`.
+//! Makes the files that containers have from the host: a directory with the system's settings that programs need and
+//! that reveal nothing, made anew at every start; and the layer over the host's `/usr`.
 
 use std::fs::{self, Permissions};
 use std::io;

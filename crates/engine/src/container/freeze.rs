@@ -49,7 +49,7 @@ impl Owners {
         let first = rustix::fs::fstat(changes)?.st_uid / IDS * IDS;
         if first < FIRST_ID {
             return Err(io::Error::other(format!(
-                "the changes of a container belong to {first}, which is no id of containers"
+                "the changes of a container belong to {first}, which is not an id of a container"
             )));
         }
         Ok(Self::OfContainer(first))
@@ -59,7 +59,7 @@ impl Owners {
         let Self::OfContainer(first) = self else { return Ok(id) };
         match id.checked_sub(first).filter(|number| *number < IDS) {
             Some(number) => Ok(FIRST_ID + number),
-            None => Err(io::Error::other(format!("its owner {id} is none of the container's"))),
+            None => Err(io::Error::other(format!("its owner {id} is not an id of the container"))),
         }
     }
 

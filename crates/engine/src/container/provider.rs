@@ -113,7 +113,7 @@ impl ContainerCore {
     }
 }
 
-/// Checks regularly the files and directories that all containers depend on, as the engine of sandboxes does.
+/// Checks regularly the files and directories that all containers depend on, as the engine of workers' sandboxes does.
 async fn watch_shared_files(core: Weak<ContainerCore>) {
     loop {
         tokio::time::sleep(SHARED_FILES_INTERVAL).await;

@@ -10,19 +10,19 @@ use workers_engine_sys::try_wait_for;
 
 use crate::message::{CommandName, Exited};
 
-/// All children of templates that run.
+/// The running children of all templates.
 #[derive(Default)]
 pub(super) struct TemplateChildren {
     entries: HashMap<u64, ChildEntry>,
     next_number: u64,
 }
 
-/// A child that runs.
+/// A running child.
 struct ChildEntry {
     name: CommandName,
     pid: Pid,
     pidfd: OwnedFd,
-    /// Whether the server has ordered to kill it.
+    /// Whether the server has ordered it killed.
     kill_requested: bool,
 }
 

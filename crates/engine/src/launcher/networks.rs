@@ -18,11 +18,11 @@ use workers_engine_sys::{
 const MOST_IDLE: usize = 32;
 
 /// Files below `/proc/self/net`: the packets sent and received by the loopback interface; for each protocol, what it
-/// was asked to send and could not; flow labels, which stay for a while. A kernel without IPv6 lacks some of them.
+/// could not send; flow labels, which stay for a while. A kernel without IPv6 lacks some of them.
 const COUNTERS: [&str; 4] = ["dev", "snmp", "snmp6", "ip6_flowlabel"];
 
-/// The file with the number of sockets, of all processes: the server may hold some that answer DNS queries. Only its
-/// first line counts; the others describe the whole host.
+/// The file with the number of sockets, of all processes: the name server of the sandbox may have some. Only its first
+/// line counts; the others describe the whole host.
 const SOCKETS: &str = "sockstat";
 
 /// The most bytes that one of these files has.

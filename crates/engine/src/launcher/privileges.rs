@@ -57,8 +57,8 @@ pub(super) fn install_filter(filter: &[Instruction]) -> io::Result<()> {
 
 /// Puts the process under a filter that reports some calls to a listener. Returns the listener, which receives the
 /// calls of this process and of all its descendants. `no_new_privileges` is `false` for a launcher of containers,
-/// because their users may become others; then the kernel accepts a filter only from a process that is root on the
-/// host.
+/// because the users of a container may become other users; then the kernel accepts a filter only from a process that
+/// is root on the host.
 pub(super) fn install_filter_with_listener(filter: &[Instruction], no_new_privileges: bool) -> io::Result<OwnedFd> {
     if no_new_privileges {
         rustix::thread::set_no_new_privs(true)?;

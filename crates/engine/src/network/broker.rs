@@ -21,7 +21,7 @@ pub(crate) struct Broker {
     policy: Arc<EgressPolicy>,
     network: Arc<EngineNetwork>,
     sandbox: String,
-    /// Counts the bytes of the sandbox's connections, where the engine counts them.
+    /// Counts the bytes of the sandbox's connections; `None` where the engine does not count them.
     traffic: Option<Arc<TrafficCounter>>,
 }
 

@@ -38,11 +38,11 @@ pub(super) struct CallHandler {
     pub(super) name_server: NameServer,
     /// The sockets of the host's network that were installed in the sandbox.
     pub(super) connections: SandboxConnections,
-    /// Counts the bytes of these, where the engine counts them.
+    /// Counts the bytes of these connections; `None` where the engine does not count them.
     pub(super) traffic: Option<Arc<TrafficCounter>>,
 }
 
-/// How far a call is handled.
+/// How far a call has been handled.
 enum Progress {
     /// Its result is known.
     Done(Result<(), Errno>),
@@ -152,7 +152,7 @@ impl CallHandler {
 
     fn connect_inside(&self, request: ConnectRequest, waiting: usize, on: &OnSandboxThread) -> Result<Progress, Errno> {
         if request.is_outside {
-            // Its own network is the host's.
+            // The socket's own network is the host's.
             return Err(Errno::CONNABORTED);
         }
         let is_full = waiting >= MOST_WAITED_FOR;

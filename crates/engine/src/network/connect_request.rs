@@ -21,7 +21,7 @@ const ADDRESS: usize = 128;
 /// The number of the Multipath TCP protocol, which by design falls back to TCP.
 const MPTCP: u32 = 262;
 
-/// A `connect` call that waits for its response: what a sandbox requests.
+/// A `connect` call of a sandbox, which waits for its response.
 #[derive(Debug)]
 pub(super) struct ConnectRequest {
     /// The call.

@@ -1,8 +1,8 @@
 //! Limits how many connections to the outside are open, per sandbox and in total.
 //!
 //! Their buffers lie in memory that the kernel counts for the whole host (`tcp_mem`). So the size of each connection's
-//! buffers is limited when it is made, and the number of connections by the memory of the host. A sandbox closes its
-//! connections without a notice to us. When there is no room for another one, we query the kernel which of them
+//! buffers is limited when it is made, and the number of connections by the memory of the host. Nothing reports to us
+//! that a sandbox has closed a connection. So when there is no room for another one, we query the kernel which of them
 //! still exist.
 
 use std::fs;
@@ -57,7 +57,7 @@ impl ConnectionLimit {
     }
 }
 
-/// The permission for one connection. The connection counts until this is dropped.
+/// The permit for one connection. The connection counts until this is dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit(Arc<AtomicUsize>);
 

@@ -76,5 +76,5 @@ impl fmt::Debug for EngineNetwork {
 fn host_network(options: NetworkOptions) -> Result<HostNetwork, SandboxError> {
     let NetworkOptions { open, resolvers, observer } = options;
     let host = HostNetwork::new(open, resolvers, observer);
-    host.map_err(|error| unavailable(format!("the network cannot be brokered: {error}")))
+    host.map_err(|error| unavailable(format!("the connections of sandboxes cannot be made: {error}")))
 }

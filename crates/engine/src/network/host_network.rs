@@ -34,7 +34,7 @@ impl HostNetwork {
     ///
     /// # Errors
     ///
-    /// When the kernel does not report a socket's network namespace: then nothing can be brokered.
+    /// When the kernel does not report a socket's network namespace: then the server can make no connection.
     pub(super) fn new(
         open_ranges: Vec<AddressRange>,
         resolvers: Vec<SocketAddr>,

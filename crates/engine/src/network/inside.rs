@@ -1,6 +1,6 @@
-//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so its
-//! destination is always inside. We make the call nevertheless, on the socket that we have checked, and do not hand it
-//! back to the kernel.
+//! Connections of a sandbox to itself. The socket is the sandbox's own and belongs to its network, so its destination
+//! is always inside. We make the call nevertheless, on the socket that we have checked, and do not hand it back to the
+//! kernel.
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};

@@ -1,5 +1,5 @@
-//! Connections to the outside: sockets of the host's network that are made here and installed in place of a
-//! sandbox's own socket.
+//! Connections to the outside: sockets of the host's network that are made here and installed in place of a sandbox's
+//! own socket.
 //!
 //! Once the sandbox has such a socket, these rules keep it from being used for anything else:
 //!

@@ -1,7 +1,7 @@
 //! The system calls that a sandbox may make, and with which arguments: `policy/seccomp.json`, compiled to a filter.
 //!
 //! The filter kills a process that makes a call for another architecture, and refuses the x32 variant of every call.
-//! Then it looks the call up: it is allowed, forwarded to the server, refused with an error number, or its arguments
+//! Then it looks the call up: it is allowed, reported to the server, refused with an error number, or its arguments
 //! decide. A call that is not in the policy does not exist (`ENOSYS`). `clone3` is among these: its flags lie in
 //! memory, where a filter cannot see them, and C libraries fall back to `clone`.
 //!

@@ -51,7 +51,7 @@ pub(crate) struct SandboxProcesses {
     routes: Arc<Routes>,
     ended: watch::Receiver<Option<SandboxEnd>>,
     reason: Mutex<Option<KillReason>>,
-    /// Answers the network requests of the sandbox, once its policy is set.
+    /// Makes the connections of the sandbox, once its policy is set.
     broker: OnceLock<Broker>,
     /// Held while the init handles a request, or a command is being started.
     request_lock: tokio::sync::Mutex<()>,

@@ -100,8 +100,8 @@ impl Connection {
         let _ = self.channel.try_send(message);
     }
 
-    /// Waits for a response of the launcher. If the launcher sends nothing at all for [`SILENCE`], it is closed, and
-    /// another one is started.
+    /// Waits for a response of the launcher. If the launcher sends nothing at all for [`SILENCE`], this connection is
+    /// closed, and another launcher is started.
     pub(super) async fn unless_silent<T>(&self, response: impl Future<Output = T>) -> Result<T, SandboxError> {
         let began = Instant::now();
         tokio::pin!(response);

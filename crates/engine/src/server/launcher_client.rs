@@ -424,7 +424,7 @@ impl LauncherClient {
         if self.configuration.isolation.is_none() {
             return Ok(None);
         }
-        let missing = |reason: &str| unavailable(format!("the network of sandboxes cannot be brokered: {reason}"));
+        let missing = |reason: &str| unavailable(format!("the connections of sandboxes cannot be made: {reason}"));
         let notify_fd = descriptors.into_iter().next().ok_or_else(|| missing("the filter has no listener"))?;
         let listener = NotifyListener::start(notify_fd, Arc::clone(&self.network));
         listener.map(Some).map_err(|error| missing(&error.to_string()))

@@ -1,5 +1,5 @@
 //! The isolation cannot be lost: a sandbox that lacks a layer runs nothing, and a launcher that is started later makes
-//! no weaker ones.
+//! no weaker sandboxes.
 
 use std::fs;
 use std::path::{Path, PathBuf};

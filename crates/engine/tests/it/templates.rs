@@ -16,8 +16,8 @@ use workers_engine::{Engine, EngineOptions, Isolation, IsolationLayer, TemplateL
 
 use crate::support::{Ran, finish, options};
 
-/// A script that prints the id of its parent as seen inside the sandbox: 0 for a fork, because its parent is outside;
-/// otherwise the sandbox's first process.
+/// A script that prints the id of its parent as seen inside the sandbox: 0 for a child of a template, because its
+/// parent is outside; otherwise the sandbox's first process.
 const PARENT: &str = "console.log(require('fs').readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ')[1])";
 const FORKED: &str = "0";
 
@@ -132,7 +132,7 @@ async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_
     }
     let parked = engine.parked_children();
     engine.engine.delete_snapshot(&other).await.unwrap();
-    assert_eq!(engine.parked_children(), parked, "the end of another snapshot is no matter");
+    assert_eq!(engine.parked_children(), parked, "the end of another snapshot does not matter");
     // A child is visible shortly before its sandbox can be used.
     while !engine.parked_children().is_disjoint(&parked) {
         assert!(began.elapsed() < Duration::from_secs(5), "others are used");

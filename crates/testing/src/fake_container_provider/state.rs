@@ -61,7 +61,7 @@ impl State {
         let _ = self.held.subscribe().wait_for(|held| !*held).await;
     }
 
-    /// Waits for ever if this machine hangs.
+    /// Waits for ever if this container hangs.
     pub(super) async fn unhung(&self, id: &SandboxId) {
         let hangs = self.lock().hanging.contains(id);
         if hangs {

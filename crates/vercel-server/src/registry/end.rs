@@ -341,7 +341,7 @@ impl Registry {
         let frozen = tokio::select! {
             frozen = timeout(self.options.snapshot_timeout, live.session.container().snapshot()) => frozen,
             () = live.session.abandoned() => {
-                tracing::warn!(session.id = session.id, "nobody waits for a snapshot any more");
+                tracing::warn!(session.id = session.id, "no caller waits for a snapshot any more");
                 self.may_have_unknown.store(true, Ordering::Relaxed);
                 return Err(FreezeError::Failed);
             }

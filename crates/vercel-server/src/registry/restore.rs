@@ -36,7 +36,7 @@ impl Registry {
         let mut tables = Tables::new(store.clone());
         let is_whole = tables.restore(options.clock.now().timestamp_millis()).await.map_err(StartError::Directory)?;
         if !is_whole {
-            tracing::error!("not every record can be read: snapshots that no record knows are kept until all can be");
+            tracing::error!("not every record can be read: snapshots without a record are kept until all can be");
         }
         let registry = Arc::new(Self {
             runtime: Handle::current(),

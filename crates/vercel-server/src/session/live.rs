@@ -51,7 +51,7 @@ pub(crate) struct LiveSession {
     abandoned: CancellationToken,
     /// Descriptors left for log readers and file transfers.
     transfers: Arc<Semaphore>,
-    /// The room of the container.
+    /// The permit of the container.
     permit: Mutex<ContainerPermit>,
 }
 

@@ -120,7 +120,7 @@ async fn follow(
                     error = error_chain(&error),
                     session.id = session.id(),
                     command.id = command.id,
-                    "a command was lost: nobody knows how it ended"
+                    "a command was lost: how it ended is not known"
                 );
                 break Outcome::Lost;
             }

@@ -15,7 +15,7 @@ pub enum Dns {
         name: Option<DomainName>,
         /// The query as it is forwarded.
         query: Vec<u8>,
-        /// The responses if the policy does not permit the name, and if no resolver answers.
+        /// The responses if the policy does not permit the name, and if no resolver responds.
         errors: [Option<Vec<u8>>; 2],
     },
     /// It gets this error.

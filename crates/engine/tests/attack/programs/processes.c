@@ -250,7 +250,7 @@ static void not_dumpable(char **arguments)
     prctl(PR_SET_DUMPABLE, 0);
     struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "/tmp/nobody"};
     int one = socket(AF_UNIX, SOCK_STREAM, 0);
-    must_fail(connect(one, (struct sockaddr *)&name, sizeof name), "a connection to nobody");
+    must_fail(connect(one, (struct sockaddr *)&name, sizeof name), "a connection without a listener");
     ready();
     hold();
 }
