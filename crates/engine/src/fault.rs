@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_full_what_takes_no_writes_and_what_ran_out_are_told_apart() {
+    fn what_is_full_what_takes_no_writes_and_what_ran_out_are_distinguished() {
         let kind = |errno: Errno| kind_of(&io::Error::from(errno));
         assert_eq!(kind(Errno::NOSPC), SandboxErrorKind::StorageFull);
         assert_eq!(kind(Errno::ROFS), SandboxErrorKind::StorageReadOnly);

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_held_once_and_by_nobody_after_its_end() {
+    fn a_lock_is_held_once_and_is_free_after_its_end() {
         let directory = tempfile::tempdir().unwrap();
         let lock = lock_engine(directory.path()).unwrap();
         assert!(lock_engine(directory.path()).unwrap_err().to_string().contains("another server"));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_lock_that_another_user_holds_stops_nobody() {
+    fn an_open_lock_that_another_user_holds_stops_no_server() {
         if !rustix::process::geteuid().is_root() {
             return;
         }

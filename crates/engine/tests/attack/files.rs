@@ -17,7 +17,7 @@ use crate::containers::support::{read, run, shell};
 const TREES: [&str; 4] = ["odd-files .", "swapped-file .", "renamed-directories .", "endless-tree . 1"];
 
 #[test]
-fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
+fn a_workers_files_do_not_delay_freezing_or_removing_them() {
     withstand::<Forked>(&TREES.map(Attack::new));
     test_on(|target: Arc<Forked>| async move {
         for words in TREES {
@@ -40,7 +40,7 @@ fn a_workers_files_hold_up_nobody_who_freezes_or_removes_them() {
 }
 
 #[test]
-fn a_containers_files_hold_up_nobody_who_freezes_it() {
+fn a_containers_files_do_not_delay_its_freezing() {
     test_on(|target: Arc<ContainerTarget>| async move {
         for words in TREES {
             let container = target.container().await;
@@ -61,7 +61,7 @@ fn a_containers_files_hold_up_nobody_who_freezes_it() {
 }
 
 #[test]
-fn a_file_of_a_container_that_is_no_file_or_another_one_by_now_holds_up_nobody_who_reads_it() {
+fn a_file_of_a_container_that_is_no_file_or_another_one_by_now_does_not_delay_its_reader() {
     test_on(|target: Arc<ContainerTarget>| async move {
         let container = target.container().await;
         upload(&*container).await;
@@ -93,7 +93,7 @@ fn a_file_of_a_container_that_is_no_file_or_another_one_by_now_holds_up_nobody_w
 }
 
 #[test]
-fn a_lease_of_a_file_holds_up_nobody_but_who_reads_it() {
+fn a_lease_of_a_file_delays_only_its_reader() {
     test_on(|target: Arc<ContainerTarget>| async move {
         let container = target.container().await;
         upload(&*container).await;

@@ -27,7 +27,7 @@ fn families_and_protocols_of_sockets_that_nothing_needs_are_refused() {
 }
 
 #[test]
-fn options_that_change_where_packets_go_or_what_is_told_or_held_are_refused() {
+fn options_that_change_where_packets_go_or_what_is_reported_or_held_are_refused() {
     refused_everywhere("options");
 }
 

@@ -10,43 +10,43 @@ fn from_many(words: &str) {
 }
 
 #[test]
-fn whoever_holds_its_pipes_with_splice_from_a_local_socket_holds_up_no_other() {
+fn a_sandbox_that_holds_its_pipes_with_splice_from_a_local_socket_holds_up_no_other() {
     from_many("splice-outputs stream");
 }
 
 #[test]
-fn whoever_holds_its_pipes_with_splice_from_a_local_datagram_socket_holds_up_no_other() {
+fn a_sandbox_that_holds_its_pipes_with_splice_from_a_local_datagram_socket_holds_up_no_other() {
     from_many("splice-outputs datagram");
 }
 
 #[test]
-fn whoever_holds_its_pipes_with_splice_from_a_tcp_socket_holds_up_no_other() {
+fn a_sandbox_that_holds_its_pipes_with_splice_from_a_tcp_socket_holds_up_no_other() {
     from_many("splice-outputs tcp");
 }
 
 #[test]
-fn whoever_holds_its_pipes_with_splice_from_a_udp_socket_holds_up_no_other() {
+fn a_sandbox_that_holds_its_pipes_with_splice_from_a_udp_socket_holds_up_no_other() {
     from_many("splice-outputs udp");
 }
 
 #[test]
-fn whoever_holds_its_pipes_with_splice_from_netlink_holds_up_no_other() {
+fn a_sandbox_that_holds_its_pipes_with_splice_from_netlink_holds_up_no_other() {
     from_many("splice-outputs netlink");
 }
 
 #[test]
-fn whoever_holds_its_pipes_with_splice_from_event_files_holds_up_no_other() {
+fn a_sandbox_that_holds_its_pipes_with_splice_from_event_files_holds_up_no_other() {
     let kinds = ["event", "timer", "inotify", "signal", "pipe"];
     withstand::<Forked>(&kinds.map(|kind| Attack::new(&format!("splice-outputs {kind}")).in_many()));
 }
 
 #[test]
-fn whoever_holds_one_of_its_pipes_with_sendfile_holds_up_no_other() {
+fn a_sandbox_that_holds_one_of_its_pipes_with_sendfile_holds_up_no_other() {
     from_many("sendfile-outputs stream 1");
 }
 
 #[test]
-fn whoever_holds_the_pipe_of_its_errors_with_splice_holds_up_no_other() {
+fn a_sandbox_that_holds_the_pipe_of_its_errors_with_splice_holds_up_no_other() {
     from_many("splice-outputs stream 2");
 }
 
@@ -61,12 +61,12 @@ fn a_container_that_holds_its_pipes_holds_up_no_other() {
 }
 
 #[test]
-fn whoever_writes_as_lazily_as_can_be_holds_up_no_other() {
+fn a_sandbox_that_writes_as_lazily_as_can_be_holds_up_no_other() {
     from_many("lazy-writer 2");
 }
 
 #[test]
-fn whoever_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
+fn a_sandbox_that_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_other() {
     let attacks = ["tee-outputs", "outputs-resized", "outputs-flags", "outputs-reopened", "outputs-closed"];
     withstand::<Forked>(&attacks.map(|words| Attack::new(words).in_many()));
 }
@@ -78,7 +78,7 @@ fn a_container_that_changes_resizes_reopens_or_closes_its_pipes_holds_up_no_othe
 }
 
 #[test]
-fn whoever_prints_without_end_is_ended_like_any_other() {
+fn a_sandbox_that_prints_without_end_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("outputs-flood 2")]);
     withstand::<ContainerTarget>(&[Attack::new("outputs-flood 2")]);
 }

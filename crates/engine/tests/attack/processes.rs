@@ -99,7 +99,7 @@ fn a_containers_processes_that_are_hard_to_end_end_with_it() {
 }
 
 #[test]
-fn whoever_stops_all_others_is_ended_like_any_other() {
+fn a_sandbox_that_stops_all_others_is_ended_like_any_other() {
     withstand::<Forked>(&[Attack::new("stop-others"), Attack::new("stop-others").by(Way::Library)]);
     withstand::<ContainerTarget>(&[Attack::new("stop-others").by_root()]);
 }

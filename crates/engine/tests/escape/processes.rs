@@ -47,7 +47,7 @@ async fn no_descriptor_of_the_host_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_can_be_become() {
+async fn a_process_can_become_no_other_user() {
     let engine = TestEngine::isolated().await;
     let script = "for (const id of [0, 1001, 65534]) for (const become of ['setuid', 'setgid', 'seteuid'])
         try { process[become](id); console.log('became', id) } catch (error) { console.log(error.code) }

@@ -16,7 +16,7 @@ use crate::recovery::{cgroups_left, launcher_of};
 use crate::support::{TestEngine, host_processes_with, options, options_with, start, unique};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sandbox_without_one_of_its_walls_runs_nothing() {
+async fn a_sandbox_without_a_layer_of_its_isolation_runs_nothing() {
     skip_unless_root("without root there are no user ids to leave out");
     let layers = [
         IsolationLayer::UserIds,

@@ -174,7 +174,7 @@ impl Drop for Stranger {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_of_an_earlier_version_is_closed_and_who_holds_its_locks_stops_nobody() {
+async fn a_directory_of_an_earlier_version_is_closed_and_a_holder_of_its_locks_stops_no_server() {
     workers_testing::skip_unless_root("the test acts as several users");
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::start(options(directory.path(), Isolation::None)).await.unwrap();

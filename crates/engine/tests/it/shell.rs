@@ -68,7 +68,7 @@ async fn a_shell_that_was_removed_or_changed_is_made_again_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_walls_the_shell_is_the_hosts() {
+async fn without_isolation_the_shell_is_the_hosts() {
     let engine = TestEngine::start(Isolation::None).await;
     assert!(!engine.engine.has_shell());
     let script = "console.log(require('child_process').execSync('echo a shell', { encoding: 'utf8' }).trim())";

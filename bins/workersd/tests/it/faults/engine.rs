@@ -461,7 +461,7 @@ pub(super) fn sandboxes_of(server: u32) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_container_without_a_process_left_is_reported_and_no_function_is_blamed() {
+async fn a_host_without_a_process_left_is_reported_and_no_function_is_blamed() {
     skip_unless_root("a cgroup limits the processes");
     let group = Group::new("pids", "none-left");
     let directory = tempfile::tempdir().unwrap();

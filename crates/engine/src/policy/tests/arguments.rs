@@ -50,7 +50,7 @@ fn clone_makes_no_namespace_has_no_other_parent_and_no_other_signal() {
 }
 
 #[test]
-fn requests_to_devices_are_told_as_unknown() {
+fn requests_to_devices_are_reported_as_unknown() {
     let parts = Parts::new();
     for request in ["TIOCSTI", "TIOCLINUX", "TCGETS", "TIOCGWINSZ", "FICLONE"] {
         assert_eq!(parts.with("ioctl", 1, request), ENOTTY, "{request}");

@@ -134,7 +134,7 @@ fn both_parts_together_match_the_description() {
 }
 
 #[test]
-fn the_launcher_can_build_walls_and_do_nothing_else_that_a_sandbox_cannot() {
+fn the_launcher_can_set_up_the_isolation_and_do_nothing_else_that_a_sandbox_cannot() {
     let (policy, parts) = (policy(), Parts::new());
     for number in 0..X32 / 0x10_0000 {
         let is_setup = policy.setup.calls.iter().any(|call| syscall_number(call) == Some(number));

@@ -45,7 +45,7 @@ fn sockets_are_local_tcp_udp_or_for_routes() {
 }
 
 #[test]
-fn protocols_with_a_plainer_one_to_fall_back_to_are_told_as_missing() {
+fn protocols_with_a_plainer_one_to_fall_back_to_are_reported_as_missing() {
     let parts = Parts::new();
     for missing in [
         ["AF_INET", "SOCK_STREAM", "IPPROTO_MPTCP"],

@@ -36,7 +36,7 @@ async fn nothing_in_a_snapshot_decides_where_something_is_mounted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_is_connected_with_the_rights_of_whoever_asks() {
+async fn a_socket_is_connected_with_the_rights_of_the_caller() {
     let containers = Containers::start().await;
     let container = containers.container().await;
     let server =

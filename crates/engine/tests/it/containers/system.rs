@@ -53,7 +53,7 @@ async fn a_command_as_root_has_the_environment_that_sudo_gives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_program_and_a_missing_directory_are_told_apart() {
+async fn a_missing_program_and_a_missing_directory_are_distinguished() {
     let containers = Containers::start().await;
     let container = containers.container().await;
     let missing = ContainerCommandSpec { program: "no-such-program".to_owned(), ..ContainerCommandSpec::default() };

@@ -243,7 +243,7 @@ export interface SetupResponse {
 export interface Timings {
   /** Evaluating the user's module. */
   readonly load: number;
-  /** Waiting for a free place. */
+  /** Waiting in the queue. */
   readonly queue: number;
   /** The function itself. */
   readonly run: number;
