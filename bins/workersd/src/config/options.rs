@@ -110,11 +110,11 @@ pub(crate) enum Weaker {
     SharedContainerIds,
 }
 
-/// Who shares a booted Node.js.
+/// Which invocations share a booted Node.js.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TemplateKind {
-    /// Nobody: every invocation starts its own
+    /// None: every invocation starts its own
     None,
     /// The invocations of one worker
     Worker,
@@ -195,7 +195,7 @@ tunable_options! {
     vercel_api: SocketAddr,
 
     /// Secret that opens the offered Vercel API, as `TOKEN` or, for one team only, as `TEAM=TOKEN`; may be given
-    /// several times. Without one it is served to this machine only, to everybody
+    /// several times. Without one the API is served to this machine only, and every program here may use it
     #[arg(long = "vercel-api-token", env = "WORKERS_VERCEL_API_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
     #[serde(rename = "vercel-api-token", alias = "vercel-api-tokens")]
     vercel_api_tokens: Vec<String>,
@@ -262,13 +262,13 @@ tunable_options! {
     #[arg(long, env = "WORKERS_PROCESSES", value_name = "N")]
     processes: u32,
 
-    /// Whom an invocation may talk to: `deny-all`, `allow-all` (public addresses), or domains and ports, as
+    /// Hosts that an invocation may connect to: `deny-all`, `allow-all` (public addresses), or domains and ports, as
     /// `example.com,*.example.com,db.example.net:5432` [default: allow-all]
     #[arg(long, env = "WORKERS_NETWORK", value_name = "POLICY")]
     network: Network,
 
-    /// Range of addresses that are not public, or the host's own, and may be talked to all the same, as `10.0.0.0/8`;
-    /// may be given several times
+    /// Range of addresses that are not public, or the host's own, and may be connected to all the same, as
+    /// `10.0.0.0/8`; may be given several times
     #[arg(long, env = "WORKERS_NETWORK_OPEN", value_name = "CIDR", value_delimiter = ',')]
     network_open: Vec<Range>,
 
