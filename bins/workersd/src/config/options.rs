@@ -348,7 +348,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Variables that are not called as their flags: the world's own, and those that hold several.
+    /// Variables whose names differ from their flags: those of other programs, and those that hold several values.
     const OTHER_VARIABLES: [(&str, &str); 4] = [
         ("database-url", "DATABASE_URL"),
         ("vercel-base-url", "VERCEL_API_BASE_URL"),
@@ -356,7 +356,7 @@ mod tests {
         ("cors-origin", "WORKERS_CORS_ORIGINS"),
     ];
 
-    /// What is known before the file is, or is for one start.
+    /// Options that are needed before the file is read, and those that are for one start.
     const NOT_IN_FILE: [&str; 4] = ["data-dir", "database-url", "no-migrate", "log-format"];
 
     #[test]
@@ -373,7 +373,7 @@ mod tests {
             let variable = other.unwrap_or(&usual);
             assert_eq!(argument.get_env().unwrap(), variable, "--{flag}");
             let key = flag.strip_prefix("branding-").map_or(flag.to_owned(), |key| format!("branding.{key}"));
-            // No option is a time of day, so the value is refused in any case, and the key only if it is none.
+            // No option is a time of day, so the value is always refused. The key is refused only if it is no option.
             let refused = toml::from_str::<TunableOptions>(&format!("{key} = 07:32:00")).unwrap_err().to_string();
             let is_in_file = !NOT_IN_FILE.contains(&flag);
             assert_eq!(!refused.contains("unknown field"), is_in_file, "{refused}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Weight of older measurements: a new one counts as one in this many.
+/// The weight of a new measurement in the mean: one in this many.
 const LATEST: u32 = 8;
 
 /// Estimates waits from the mean time between two releases of permits. It measures only while all permits are in use,
