@@ -139,7 +139,8 @@ coverage *args: setup setup-test setup-coverage
     set -eu
     tools=$(sh scripts/llvm-tools.sh directory)
     [ $# -gt 0 ] || set -- --workspace
-    # Without this, one test that fails leaves no figures. Tests of what a process does may: the profiler writes a file at its end.
+    # Without `--ignore-run-fail`, one test that fails leaves no figures. Tests of what a process does may fail, because
+    # the profiler writes a file at the process's end.
     LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata \
         exec cargo llvm-cov nextest {{ locked }} --profile {{ nextest_profile }} --ignore-run-fail "$@"
 

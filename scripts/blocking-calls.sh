@@ -1,6 +1,6 @@
 #!/bin/sh
-# Reports the system calls for which threads of the server's runtimes wait: every call of them that takes longer than a limit, but for those
-# by which a runtime waits for work. Nothing else may wait on these threads, whatever sandboxes do.
+# Reports the system calls for which threads of the server's runtimes wait: each call that takes longer than a limit,
+# except those by which a runtime waits for work. Nothing else may wait on these threads, whatever sandboxes do.
 #
 # Usage: blocking-calls.sh PID [SECONDS [MILLISECONDS]]
 #   PID            a server (or a test of the engine) that runs
@@ -9,9 +9,9 @@
 # Environment:
 #   THREADS        how many threads the runtime has [default: one a processor]
 #
-# Prints a line a call, and how often each came at the end; exits with 1 if there was one. Needs strace 5.17 or later, and root or the
-# server's user. By hand only: what is traced runs several times slower, and a call that is slow because of that counts, too; compare with
-# a server that nothing attacks.
+# Prints a line a call, and how often each came at the end; exits with 1 if there was one. Needs strace 5.17 or later,
+# and root or the server's user. By hand only: what is traced runs several times slower, and a call that is slow because
+# of that counts, too; compare with a server that nothing attacks.
 set -eu
 
 if [ $# -lt 1 ] || [ $# -gt 3 ]; then
@@ -34,13 +34,14 @@ trap 'rm -rf "$directory"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Tokio calls all of its threads tokio-rt-worker; those that may not wait are the first ones, the others are for what may. Every thread of
-# actix's is a runtime of its own, and the first thread of all waits for the server to end.
+# Tokio calls all of its threads tokio-rt-worker; those that may not wait are the first ones, the others are for what
+# may. Every thread of actix's is a runtime of its own, and the first thread of all waits for the server to end.
 tokio_threads=$(grep -lx tokio-rt-worker "/proc/$server"/task/*/comm | sed 's:.*/task/\([0-9]*\)/comm:\1:' | sort -n | head -n "${THREADS:-$(nproc)}")
 actix_threads=$(grep -l '^actix' "/proc/$server"/task/*/comm | sed 's:.*/task/\([0-9]*\)/comm:\1:' || true)
 threads="$server $tokio_threads $actix_threads"
 
-# One file a thread, so that no call is cut in two by another thread's, and none of the threads that may wait is slowed down.
+# One file a thread, so that no call is cut in two by another thread's, and none of the threads that may wait is slowed
+# down.
 for thread in $threads; do
     cp "/proc/$server/task/$thread/comm" "$directory/name.$thread"
     timeout --foreground "$seconds" strace -T -ttt -qq -e signal=none -o "$directory/calls.$thread" -p "$thread" &

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the server twice, in the development profile, and fails if the second build compiles anything. Cargo chooses features and
-# finds out what has changed in the same way for a release.
+# Builds the server twice, in the development profile, and fails if the second build compiles anything. Cargo chooses
+# features and finds out what has changed in the same way for a release.
 set -eu
 just=$1
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs npm packages below .tools/, as a package-lock.json pins them, unless they are there already. Install scripts do not run. Needs
-# no root.
+# Installs npm packages below .tools/, as a package-lock.json pins them, unless they are there already. Install scripts
+# do not run. Needs no root.
 #
 # Usage: install-locked-packages.sh SOURCE NAME WHAT
 #   SOURCE  the directory with package.json and package-lock.json

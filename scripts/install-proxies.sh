@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the proxies whose configurations are in docs/operations.md, for the tests: nginx, haproxy and Caddy, as far as they
-# are missing. Only their programs, into .tools/: the Debian packages would also start each of them at every boot.
-# What cannot be had is named, and the tests of that proxy are skipped.
+# Installs the proxies whose configurations are in docs/operations.md, for the tests: nginx, haproxy and Caddy, as far
+# as they are missing. Only their programs, into .tools/: the Debian packages would also start each of them at every
+# boot. What cannot be had is named, and the tests of that proxy are skipped.
 #
 # Usage: install-proxies.sh
 set -eu
@@ -28,7 +28,8 @@ packages_of() {
     esac
 }
 
-# Downloads the packages `$@` into the current folder. Any user may; apt would do it as a user of its own, who may not write here.
+# Downloads the packages `$@` into the current folder. Any user may; apt would do it as a user of its own, who may not
+# write here.
 download() { apt-get download -q -o APT::Sandbox::User="$(id -un)" "$@" >/dev/null 2>&1; }
 
 update_lists() {

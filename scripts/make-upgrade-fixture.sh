@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes what tests/it/upgrade serves with the server of today: a database of each kind and the snapshots that belong to it, made by a
-# server of an earlier commit. The workers never expire by themselves. Needs sqlite3, curl, and pg_dump of Postgres.
+# Makes what tests/it/upgrade serves with the server of today: a database of each kind and the snapshots that belong to
+# it, made by a server of an earlier commit. The workers never expire by themselves. Needs sqlite3, curl, and pg_dump of
+# Postgres.
 #
 # Usage: make-upgrade-fixture.sh WORKERSD POSTGRES_URL NAME
 #   WORKERSD      the server's program, built from the earlier commit

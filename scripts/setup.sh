@@ -4,9 +4,10 @@
 # Goes through everything before it fails, so that one run names all that is missing.
 #
 # Usage: setup.sh run|test|lint|bench|fuzz|coverage...
-#   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for machines, if root
-#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel Sandbox API, the packages
-#           that tests bundle, the TypeScript compiler; nginx, haproxy and Caddy where they can be had
+#   run     to build and run the server: Rust, a C compiler, Node.js, npm; sudo for containers, if root
+#   test    to test it: cargo-nextest, the Postgres server, PgBouncer, a browser, curl, jq, the clients of the Vercel
+#           Sandbox API, the packages that tests bundle, the TypeScript compiler; nginx, haproxy and Caddy where they
+#           can be had
 #   lint    to check it: cargo-deny, cargo-shear, Biome and the TypeScript compiler
 #   bench   to measure it: bubblewrap, hyperfine, wrk, and the peers that npm has
 #   fuzz    to fuzz its parsers: cargo-fuzz, a C++ compiler, Rust's nightly toolchain
@@ -60,15 +61,15 @@ check_rust() {
     fi
 }
 
-# Cargo builds the web console with npm's packages and the Node.js that is installed here; unless it is
-# told where the built files are.
+# Cargo builds the web console with npm's packages and the Node.js that is installed here, unless
+# WORKERS_CONSOLE_DIST names a folder with the built files.
 check_npm() {
     if [ -n "${WORKERS_CONSOLE_DIST:-}" ] || has npm; then return; fi
     lacks "npm is missing: the web console is built with it (Debian: apt-get install npm); without it, set WORKERS_CONSOLE_DIST to a folder with the built files"
 }
 
 # Postgres for tests: its programs only. Its package would also make a database cluster and start
-# it at every boot, so it is told not to for as long as the installation takes.
+# it at every boot; this file prevents that for as long as the installation takes.
 without_cluster=/etc/postgresql-common/createcluster.d/workers-platform.conf
 
 install_packages() {

@@ -40,10 +40,10 @@ pub(crate) struct Options {
     /// Modes of the server's `--templates`: one server a mode, with rows of its own
     #[arg(long, value_delimiter = ',', value_name = "MODE")]
     templates: Vec<String>,
-    /// Sandboxes that run while their memory is looked at; 0 leaves that out
+    /// Sandboxes that run while their memory is measured; 0 leaves that out
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) sandboxes: usize,
-    /// Runs this many invocations more, and looks whether anything piles up
+    /// Runs this many invocations more, and checks whether anything piles up
     #[arg(long, value_name = "N")]
     pub(crate) leak_check: Option<usize>,
     /// Runs this many invocations and measures nothing else; fails if anything has piled up or an invocation has failed

@@ -22,7 +22,8 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: {
-    // The API, and the logo, of a server that runs. It is sent the names that the browser used: to it, page and API are of one origin.
+    // The API, and the logo, of a server that runs. It gets the names that the browser used, so for it the page and the
+    // API are of one origin.
     proxy: Object.fromEntries(
       ["/api", "/branding", "/healthz", "/readyz", "/metrics"].map((path) => [
         path,

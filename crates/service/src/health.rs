@@ -108,7 +108,7 @@ impl Health {
         match self.failed(kind) {
             LogDecision::First => tracing::warn!(error, "{what}"),
             LogDecision::Count(failures) => {
-                tracing::warn!(failures, error, "{what}; this is the last of such failures");
+                tracing::warn!(failures, error, "{what}; this is the latest of such failures");
             }
             LogDecision::Suppress => {}
         }

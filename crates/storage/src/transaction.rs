@@ -19,7 +19,7 @@ pub(crate) enum RollbackReason {
     #[error("the database has refused a part of it")]
     Refused,
     /// The task that ran it has ended.
-    #[error("the server that it was begun by is about to end")]
+    #[error("the server that began it is about to end")]
     Abandoned,
 }
 

@@ -89,7 +89,7 @@ async fn measure(
             tokio::time::sleep(SETTLE_TIME / 20).await;
         }
     };
-    tokio::time::timeout(PATIENCE, ended).await.context("they do not end when nobody waits for them")?;
+    tokio::time::timeout(PATIENCE, ended).await.context("they do not end after their callers have gone")?;
     let running = found.into_iter().map(|(memory, _)| memory).collect();
     Ok(Sandboxes { running, spare, kernel })
 }

@@ -51,7 +51,7 @@ impl Peer {
     /// Returns the advice for a peer that does not work.
     pub(super) const fn remedy(self) -> &'static str {
         match self {
-            Self::Embedded => "`workersd doctor` says what the machine lacks",
+            Self::Embedded => "`workersd doctor` says what the host lacks",
             Self::Node => "install Node.js with `./just setup`",
             Self::Bwrap => "install bubblewrap with `./just setup-bench`",
             _ => "install it with `./just setup-bench`",

@@ -42,7 +42,7 @@ impl Port {
         stopwatch.outcome();
         sandbox.stop().await?;
         let run = stopwatch.end()?;
-        // The shutdown reads the abandoned output stream to its end.
+        // The shutdown reads the rest of the command's output stream.
         provider.shutdown(PATIENCE).await;
         Ok(run)
     }

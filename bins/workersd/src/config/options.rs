@@ -110,11 +110,11 @@ pub(crate) enum Weaker {
     SharedContainerIds,
 }
 
-/// Who shares a booted Node.js.
+/// Which invocations share a booted Node.js.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum TemplateKind {
-    /// Nobody: every invocation starts its own
+    /// None: every invocation starts its own
     None,
     /// The invocations of one worker
     Worker,
@@ -195,7 +195,7 @@ tunable_options! {
     vercel_api: SocketAddr,
 
     /// Secret that opens the offered Vercel API, as `TOKEN` or, for one team only, as `TEAM=TOKEN`; may be given
-    /// several times. Without one it is served to this machine only, to everybody
+    /// several times. Without one the API is served to this machine only, and every program here may use it
     #[arg(long = "vercel-api-token", env = "WORKERS_VERCEL_API_TOKENS", value_name = "TOKEN", value_delimiter = ',', hide_env_values = true)]
     #[serde(rename = "vercel-api-token", alias = "vercel-api-tokens")]
     vercel_api_tokens: Vec<String>,
@@ -262,13 +262,13 @@ tunable_options! {
     #[arg(long, env = "WORKERS_PROCESSES", value_name = "N")]
     processes: u32,
 
-    /// Whom an invocation may talk to: `deny-all`, `allow-all` (public addresses), or domains and ports, as
+    /// Hosts that an invocation may connect to: `deny-all`, `allow-all` (public addresses), or domains and ports, as
     /// `example.com,*.example.com,db.example.net:5432` [default: allow-all]
     #[arg(long, env = "WORKERS_NETWORK", value_name = "POLICY")]
     network: Network,
 
-    /// Range of addresses that are not public, or the host's own, and may be talked to all the same, as `10.0.0.0/8`;
-    /// may be given several times
+    /// Range of addresses that are not public, or the host's own, and may be connected to all the same, as
+    /// `10.0.0.0/8`; may be given several times
     #[arg(long, env = "WORKERS_NETWORK_OPEN", value_name = "CIDR", value_delimiter = ',')]
     network_open: Vec<Range>,
 
@@ -348,7 +348,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Variables that are not called as their flags: the world's own, and those that hold several.
+    /// Variables whose names differ from their flags: those of other programs, and those that hold several values.
     const OTHER_VARIABLES: [(&str, &str); 4] = [
         ("database-url", "DATABASE_URL"),
         ("vercel-base-url", "VERCEL_API_BASE_URL"),
@@ -356,7 +356,7 @@ mod tests {
         ("cors-origin", "WORKERS_CORS_ORIGINS"),
     ];
 
-    /// What is known before the file is, or is for one start.
+    /// Options that are needed before the file is read, and those that are for one start.
     const NOT_IN_FILE: [&str; 4] = ["data-dir", "database-url", "no-migrate", "log-format"];
 
     #[test]
@@ -373,7 +373,7 @@ mod tests {
             let variable = other.unwrap_or(&usual);
             assert_eq!(argument.get_env().unwrap(), variable, "--{flag}");
             let key = flag.strip_prefix("branding-").map_or(flag.to_owned(), |key| format!("branding.{key}"));
-            // No option is a time of day, so the value is refused in any case, and the key only if it is none.
+            // No option is a time of day, so the value is always refused. The key is refused only if it is no option.
             let refused = toml::from_str::<TunableOptions>(&format!("{key} = 07:32:00")).unwrap_err().to_string();
             let is_in_file = !NOT_IN_FILE.contains(&flag);
             assert_eq!(!refused.contains("unknown field"), is_in_file, "{refused}");

@@ -101,8 +101,8 @@ async fn attempt(slot: &mut Slot, source: &str, bounds: Bounds) -> Outcome {
         }
         WatchOutcome::Stalled(how) => {
             slot.kill_process();
-            tracing::warn!(process.id = id, cause = how, "a compiler process stands still and is replaced");
-            Outcome::Failed(format!("a compiler process stands still: {how}"))
+            tracing::warn!(process.id = id, cause = how, "a compiler process has stalled and is replaced");
+            Outcome::Failed(format!("a compiler process has stalled: {how}"))
         }
         WatchOutcome::DeadlinePassed => {
             slot.kill_process();

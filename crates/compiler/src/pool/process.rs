@@ -43,7 +43,7 @@ impl CompilerProcess {
         self.id
     }
 
-    /// Returns the kernel's figures about the process.
+    /// Returns the file in which the kernel describes the process.
     pub(super) const fn proc_stat(&self) -> &ProcStat {
         &self.proc_stat
     }

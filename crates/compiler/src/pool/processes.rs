@@ -17,8 +17,8 @@ use crate::CompilerOptions;
 
 /// How long a process may take from its start to its first message, on a busy host.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a busy process may use no processor time before it counts as stalled. Even where other processes
-/// take nearly all, it gets some hundredths of a second in this time.
+/// How long a busy process may use no processor time before it counts as stalled. Even where other processes take
+/// nearly all, it gets some hundredths of a second in this time.
 pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The processes of a compiler, and what is needed to start them.
@@ -44,7 +44,7 @@ impl Pool {
         let proc_stat = process.proc_stat().clone();
         match watch(&proc_stat, bounds, process.hello()).await {
             WatchOutcome::Done(ready) => ready.map(|()| process),
-            WatchOutcome::OverProcessorTime | WatchOutcome::DeadlinePassed => Err(late("it says nothing".to_owned())),
+            WatchOutcome::OverProcessorTime | WatchOutcome::DeadlinePassed => Err(late("it sends nothing".to_owned())),
             WatchOutcome::Stalled(how) => Err(late(how)),
         }
     }

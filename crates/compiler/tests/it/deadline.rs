@@ -52,7 +52,7 @@ async fn a_caller_that_goes_away_releases_its_permit_at_once() {
     let impatient = tokio::time::timeout(Duration::from_millis(300), test.compiler.compile(&heavy)).await;
     assert!(impatient.is_err());
     test.compiles().await;
-    wait_for("the end of the abandoned process", || processes().iter().all(|one| !before.contains(one))).await;
+    wait_for("the end of the killed process", || processes().iter().all(|one| !before.contains(one))).await;
 }
 
 #[tokio::test]

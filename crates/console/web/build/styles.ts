@@ -6,7 +6,10 @@ const MODULE = /\.module\.css$/;
 /** Classes and animations of a module; what stands in `:global()` is not its own. */
 const NAMES = /:global\([^)]*\)|\.([a-zA-Z]\w*)|@keyframes (\w+)/g;
 
-/** Gives the classes of CSS modules the names that they have in the page, and keeps the styles of every module that is imported. */
+/**
+ * Gives the classes of CSS modules the names that they have in the page, and keeps the styles of every module that is
+ * imported.
+ */
 export function styles(): Plugin {
   return {
     name: "styles",
@@ -20,7 +23,7 @@ export function styles(): Plugin {
   };
 }
 
-/** Names that tell where they come from, while one works on the sources. */
+/** Names that show which file they come from, for development. */
 function longName(name: string, path: string): string {
   return `${basename(path, ".module.css")}-${name}`;
 }
@@ -35,7 +38,7 @@ function modules(): string[] {
     .sort();
 }
 
-/** Names as short as can be: numbers in the order of the files, so that each build of the same sources gives the same. */
+/** The shortest names: numbers in the order of the files, so that each build of the same sources gives the same. */
 function shortNames(): (name: string, path: string) => string {
   const numbers = new Map<string, number>();
   for (const path of modules()) {

@@ -1,5 +1,5 @@
-/// Makes the types of the HTTP API from the server's OpenAPI document. `./just console-types` writes them to `src/data/api/generated.ts`; the
-/// test beside this file fails while that file is out of date.
+/// Makes the types of the HTTP API from the server's OpenAPI document. `./just console-types` writes them to
+/// `src/data/api/generated.ts`; the test beside this file fails while that file is out of date.
 
 import { readFile, writeFile } from "node:fs/promises";
 

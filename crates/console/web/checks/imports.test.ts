@@ -1,4 +1,4 @@
-/// Who may import whom: `app` is made of `features`, these of `ui` and `data`, and all of them of `lib`.
+/// What may import what: `app` is made of `features`, these of `ui` and `data`, and all of them of `lib`.
 
 import assert from "node:assert/strict";
 import { dirname } from "node:path";

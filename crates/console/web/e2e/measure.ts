@@ -1,5 +1,5 @@
-/// Measures the console in a real browser against a real server: sizes, the time until it can be used, and the time from a log event to the
-/// painted line. Prints a Markdown table.
+/// Measures the console in a real browser against a real server: sizes, the time until it can be used, and the time
+/// from a log event to the painted line. Prints a Markdown table.
 
 import { deploy, invokeButton, main, open, outcome, serve, typePayload, workerPage } from "./world.ts";
 

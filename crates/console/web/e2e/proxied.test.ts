@@ -1,4 +1,5 @@
-/// Behind a proxy that runs already: `PROXY_URL` is where it serves the platform, `SERVER_URL` where the server itself is.
+/// Behind a proxy that runs already: `PROXY_URL` is where it serves the platform, `SERVER_URL` is the server's own
+/// address.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
@@ -9,7 +10,7 @@ after(closeBrowser);
 
 const CODE = "export function greet() { console.log('a line'); return 'hello'; }";
 
-test("the console loads, is told what happens, deploys, and invokes", async (t) => {
+test("the console loads, receives events, deploys, and invokes", async (t) => {
   const [server, proxy] = [process.env["SERVER_URL"], process.env["PROXY_URL"]];
   assert.ok(server && proxy);
   // Without its last slash the address leads to the console all the same.

@@ -95,7 +95,7 @@ test("an expired worker has a gray badge, cannot be invoked, and is redeployed b
   assert.ok(await button.isDisabled());
   assert.match((await button.getAttribute("title")) ?? "", /expired on .* Redeploy it/);
 
-  // Whoever forces it is told by the API.
+  // If the button is enabled by force, the API refuses the invocation.
   await page.goto(workerPage(server, id));
   await invokeButton(page).waitFor();
   assert.ok(await invokeButton(page).isDisabled());

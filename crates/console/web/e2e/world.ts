@@ -79,7 +79,7 @@ export async function deploy(url: string, name: string, code: string): Promise<s
   return body.id;
 }
 
-/** Stores `worker 0`, `worker 1` and so on, each a second newer than the one before, and answers with their ids. */
+/** Stores `worker 0`, `worker 1` and so on, each a second newer than the one before, and returns their ids. */
 export async function fill(server: Server, count: number): Promise<string[]> {
   await server.stop();
   const database = new DatabaseSync(join(server.dataDir, "workers.sqlite3"));

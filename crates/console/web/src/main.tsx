@@ -1,5 +1,6 @@
-/// The console of the platform. `app/` has its frame, `features/` what one can do in it, `ui/` the pieces that those are made of, `data/`
-/// what it knows and whom it asks, `lib/` what needs none of these. Imports go in that order, down only: `checks/imports.test.ts`.
+/// The console of the platform. `app/` has its frame, `features/` what one can do in it, `ui/` the pieces that those
+/// are made of, `data/` its state and the client of the API, `lib/` what needs none of these. Imports go in that order,
+/// down only: `checks/imports.test.ts`.
 
 import "./styles/tokens.css";
 import "./styles/base.css";

@@ -1,5 +1,4 @@
-//! Sandboxes with a whole system, for callers that need more than the run of one
-//! function.
+//! Sandboxes with a whole system, for callers that need more than the run of one function.
 //!
 //! A container has a shell, tools, users and a root file system that is writable everywhere. Its commands run one after
 //! another or at the same time, and changes made by one command stay for the next.

@@ -15,8 +15,8 @@ use super::{ApiError, ErrorCode};
 
 /// The retry time for errors that happen because a component is unavailable.
 const RETRY_WHEN_AWAY: Duration = Duration::from_secs(5);
-/// The retry time for responses that found no memory. A response that is being read releases its memory sooner; one
-/// that is not read is dropped after a while.
+/// The retry time for responses that did not fit into the memory budget. A response that is being read releases its
+/// memory sooner; one that is not read is dropped after a while.
 const RETRY_WHEN_UNREAD: Duration = Duration::from_secs(5);
 /// Maximum length of a client's own text that is quoted in a message, in characters.
 const QUOTED_CHARS: usize = 100;
@@ -228,12 +228,13 @@ impl From<InvokeError> for ApiError {
     }
 }
 
-/// Creates the error for a request that finds no permit.
+/// Creates the error for a request that gets no permit.
 fn busy(retry_after: Duration) -> ApiError {
     ApiError::new(ErrorCode::Busy, "the platform is busy; try again later").retry_after(retry_after)
 }
 
-/// Creates the error for a response that finds no memory, because too many others have not been read.
+/// Creates the error for a response that does not fit into the memory budget, because too many others have not been
+/// read.
 pub(crate) fn too_much_unread() -> ApiError {
     let message = "too many answers wait for clients that do not read them; try again later";
     ApiError::new(ErrorCode::Busy, message).retry_after(RETRY_WHEN_UNREAD)
@@ -311,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_compiler_that_is_away_is_worth_another_try_and_its_cause_stays_with_us() {
-        let error = ApiError::from(DeployError::CompilerUnavailable("process 7 stands still".to_owned()));
+        let error = ApiError::from(DeployError::CompilerUnavailable("process 7 has stalled".to_owned()));
         let response = error.to_response(None);
         assert_eq!((response.status().as_u16(), error.code().as_str()), (503, "compiler_unavailable"));
         assert_eq!(response.headers().get("retry-after").unwrap(), "5");

@@ -96,7 +96,7 @@ fn log_failure(api: &Api, error: &ApiError) {
     let kind = if is_unexpected { cause.unwrap_or(code) } else { code };
     let (failures, what) = match api.platform.failed(kind) {
         LogDecision::First => (None, "request failed"),
-        LogDecision::Count(failures) => (Some(failures), "requests failed; the last of them"),
+        LogDecision::Count(failures) => (Some(failures), "requests failed; this is the latest of them"),
         LogDecision::Suppress => return,
     };
     if is_unexpected && failures.is_none() {

@@ -25,7 +25,7 @@ impl CompilerOptionsField {
                 "experimentalDecorators" => options.experimental_decorators = boolean(&name, value)?,
                 "emitDecoratorMetadata" => {
                     if boolean(&name, value)? == Some(true) {
-                        let reason = "types are not looked at, so there is none to tell";
+                        let reason = "the compiler ignores types, so it has none to emit";
                         return Err(refused(&name, &format!("is not supported: {reason}; {SUPPORTED}")));
                     }
                 }
@@ -111,7 +111,7 @@ mod tests {
         for (options, field) in [
             (r#"{"experimentalDecorators":"true"}"#, "experimentalDecorators` must be a boolean, but is a string"),
             (r#"{"experimentalDecorators":[1]}"#, "experimentalDecorators` must be a boolean, but is an array"),
-            (r#"{"emitDecoratorMetadata":true}"#, "emitDecoratorMetadata` is not supported: types are not looked at"),
+            (r#"{"emitDecoratorMetadata":true}"#, "emitDecoratorMetadata` is not supported: the compiler ignores"),
             (
                 r#"{"target":"es5"}"#,
                 "target` is not supported; the one option that the platform knows is `experimental",

@@ -1,7 +1,7 @@
 //! Pagination parameters: `?limit=&cursor=`, and the `Link` to the next page.
 //!
-//! The cursor in a URL is the repository's [`PageCursor`] in base64. The only promise to clients is that
-//! the list continues from there.
+//! The cursor in a URL is the repository's [`PageCursor`] in base64. The only promise to clients is that the list
+//! continues from there.
 
 use std::num::NonZeroU32;
 

@@ -13,11 +13,12 @@ use crate::WorkerChange;
 use crate::health::Health;
 use crate::workers::ChangeFeed;
 
-/// Maximum number of times that wait to be stored. Further ones are dropped; a later one replaces an earlier one
-/// anyway.
+/// Maximum number of invocations whose times wait to be stored. The times of further ones are dropped; a later time
+/// replaces an earlier one anyway.
 const BACKLOG: usize = 1024;
 
-/// The pause after each write, in which times accumulate. So there are at most five writes a second, whatever the load.
+/// The pause after each write, in which the times of further invocations accumulate. So there are at most five writes a
+/// second, whatever the load.
 const PAUSE: Duration = Duration::from_millis(200);
 
 enum Message {

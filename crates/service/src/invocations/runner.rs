@@ -162,8 +162,8 @@ impl Runner {
     }
 
     /// Runs the invocation, and takes a permit for the memory that its outcome and its log need until they are read.
-    /// The invocation keeps its own permit while it waits for that, so that no further outcomes queue up. Without the
-    /// memory, the result is discarded.
+    /// The invocation keeps its permit to run while it waits for that one, so that no further outcomes queue up.
+    /// Without the memory, the result is discarded.
     async fn execute_and_reserve_memory(&mut self) -> (Ended, Option<UnreadPermit>) {
         let ended = self.execute().await;
         let bytes = outcome::bytes_of(&ended.outcome) + self.events.log_bytes;
@@ -209,7 +209,7 @@ impl Runner {
         let (failures, what) = match self.inner.shared.failed(code.as_str()) {
             LogDecision::First => (None, "failed to run an invocation in a sandbox"),
             LogDecision::Count(failures) => {
-                (Some(failures), "failed to run invocations in sandboxes; this is the last of them")
+                (Some(failures), "failed to run invocations in sandboxes; this is the latest of them")
             }
             LogDecision::Suppress => return,
         };

@@ -51,7 +51,7 @@ impl PgStore {
     /// Returns how many connections this pool may have, and how many the server allows for its user.
     pub(crate) async fn connection_limits(&self) -> Result<ConnectionLimits, RepositoryError> {
         let session = &mut PgSession::new(&self.pool);
-        let operation = "question for the number of connections";
+        let operation = "query for the number of connections";
         let allowed: AllowedConnections = map_error(operation, diesel::sql_query(ALLOWED).get_result(session).await)?;
         let allowed = usize::try_from(allowed.connections).unwrap_or(0);
         Ok(ConnectionLimits { pool: self.pool.max_connections(), allowed })

@@ -14,7 +14,7 @@ use super::error::{connect_error, query_error};
 use super::file::DatabaseFile;
 use crate::error::{chain, unavailable};
 
-const OPERATION: &str = "look at the whole database";
+const OPERATION: &str = "check of the whole database";
 
 /// Stops at the first finding, because one is enough to refuse the file.
 const QUICK_CHECK: &str = "PRAGMA quick_check(1)";
@@ -42,12 +42,12 @@ pub(super) async fn verify(file: &Arc<DatabaseFile>, limit: Duration) -> Result<
             verified.note_damage(chain(&**damage));
         }
         if let Err(Err(late)) = sender.send(found) {
-            error!(error = %chain(&late), "the look at the whole database found a fault");
+            error!(error = %chain(&late), "the check of the whole database found a fault");
         }
     };
     std::thread::Builder::new().name("verify".to_owned()).spawn(work).map_err(unavailable)?;
     let Ok(found) = tokio::time::timeout(limit, receiver).await else {
-        warn!("the look at the whole database takes longer than {limit:?} and goes on beside the server");
+        warn!("the check of the whole database takes longer than {limit:?} and goes on while the server runs");
         return Ok(());
     };
     found.map_err(unavailable)?

@@ -74,6 +74,6 @@ mod tests {
             json!({"allow": ["packages.example.com"], "subnets": {"deny": ["10.0.0.0/8"]}})
         );
         assert_eq!(custom(&[], &["192.0.2.0/24"], &[]), json!({"allow": [], "subnets": {"allow": ["192.0.2.0/24"]}}));
-        assert_eq!(custom(&[], &[], &[]), json!({"mode": "deny-all"}), "nobody is nobody");
+        assert_eq!(custom(&[], &[], &[]), json!({"mode": "deny-all"}), "an empty list permits no host");
     }
 }

@@ -41,7 +41,7 @@ pub enum BuildError {
     #[error("`{0}` is not a base URL such as https://vercel.com/api")]
     BaseUrl(String),
     /// There are no root certificates to verify servers with.
-    #[error("there are no root certificates, without which the sandbox API cannot be distinguished from an impostor")]
+    #[error("there are no root certificates, so the certificate of the sandbox API cannot be verified")]
     NoRootCertificates,
     /// TLS cannot be configured.
     #[error("failed to set up TLS")]

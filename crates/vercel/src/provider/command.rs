@@ -52,7 +52,7 @@ impl Command for VercelCommand {
         }
         let event =
             self.events.recv().await.unwrap_or_else(|| {
-                Err(SandboxError::new(SandboxErrorKind::Failed, "nobody follows the command any more"))
+                Err(SandboxError::new(SandboxErrorKind::Failed, "the command is no longer followed"))
             });
         self.is_over = !matches!(event, Ok(CommandEvent::Output { .. }));
         event.map(Some)

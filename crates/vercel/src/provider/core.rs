@@ -88,7 +88,7 @@ impl Core {
                 Err(error) => tracing::warn!(
                     snapshot.id = id,
                     error = &error as &dyn std::error::Error,
-                    "a snapshot that nobody waited for could not be deleted"
+                    "a snapshot that no caller waited for could not be deleted"
                 ),
             }
         };

@@ -28,11 +28,11 @@ const WORTHWHILE: Duration = Duration::from_secs(10);
 /// How long the API may take to end a command's stream after its sandbox has been stopped.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
-/// How long an abandoned command may run on before it is killed. In most cases its sandbox is stopped sooner, which
-/// saves the request.
+/// How long a command that is no longer followed may run on before it is killed. In most cases its sandbox is stopped
+/// sooner, which saves the request.
 const ABANDONED_GRACE: Duration = Duration::from_millis(500);
 
-/// How long to read an abandoned stream to its end, so that its connection can be used again.
+/// How long to read the stream of such a command to its end, so that its connection can be used again.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// By how much the API's clock and ours may differ over a command's run.
@@ -261,7 +261,7 @@ impl Follower {
         Ok(CommandExit { status, killed, usage: ResourceUsage::default() })
     }
 
-    /// Ends an abandoned command and reads its stream to the end.
+    /// Ends a command that is no longer followed, and reads its stream to the end.
     async fn release(mut self) {
         let mut stage = self.target.stage.clone();
         if tokio::time::timeout(ABANDONED_GRACE, stage.ending()).await.is_err()
@@ -270,7 +270,7 @@ impl Follower {
             tracing::warn!(
                 command.id = self.target.command,
                 error = &error as &dyn std::error::Error,
-                "a command that nobody follows could not be killed; its time limit ends it"
+                "a command that is no longer followed could not be killed; its time limit ends it"
             );
         }
         let drain = async { while let Step::Output(_) = self.source.next().await {} };

@@ -56,7 +56,7 @@ impl VercelProvider {
             }
         }
         if deleted > 0 {
-            tracing::info!(sandboxes = deleted, "sandboxes that nobody held any more were deleted");
+            tracing::info!(sandboxes = deleted, "orphaned sandboxes were deleted");
         }
         Ok(deleted)
     }

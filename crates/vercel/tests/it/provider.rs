@@ -342,7 +342,7 @@ async fn a_snapshot_is_found_while_it_can_be_used() {
         assert_eq!(provider.find_snapshot(&id).await.unwrap(), None);
     }
     api.script(Route::GetSnapshot, [Reply::error(403, "forbidden")]);
-    assert!(provider.find_snapshot(&id).await.is_err(), "that does not tell");
+    assert!(provider.find_snapshot(&id).await.is_err(), "this says nothing about the snapshot");
 }
 
 #[tokio::test]

@@ -260,7 +260,7 @@ async fn a_stream_that_stalls_beyond_the_deadline_is_looked_for_elsewhere() {
     let mut command = sandbox.run(node()).await.unwrap();
     let found = events(&mut *command).await;
     assert_eq!((printed(&found).as_str(), exit(&found).status), ("123", ExitStatus::Code(0)), "it had ended in time");
-    assert_eq!(api.count(Route::Kill), 1, "nobody could know");
+    assert_eq!(api.count(Route::Kill), 1, "the provider could not know that it had ended");
 }
 
 #[tokio::test]

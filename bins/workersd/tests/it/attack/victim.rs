@@ -87,7 +87,7 @@ impl Victim {
             "container" => {
                 let session = self.container().await?;
                 let taken = began.elapsed();
-                // The room of this machine is free for the next one.
+                // The room of this container is free for the next one.
                 self.client.stop_session(&session).await.map_err(|error| error.to_string())?;
                 return Ok(taken);
             }

@@ -45,7 +45,7 @@ async fn a_doctor_tells_what_only_the_running_server_knows_and_what_to_do() {
     signal("STOP", launcher_of(server.process_id()));
     let began = Instant::now();
     while !problems(&server).await.contains(&"launcher".to_owned()) {
-        assert!(began.elapsed() < Duration::from_secs(3), "the server does not tell");
+        assert!(began.elapsed() < Duration::from_secs(3), "the server does not report it");
     }
     let (complete, said) = doctor(&server.data_dir, &[]);
     assert!(!complete && said.starts_with("MISSING ") && said.contains("launcher: failed"), "{said}");

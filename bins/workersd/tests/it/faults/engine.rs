@@ -347,7 +347,7 @@ async fn calls_beside_a_launcher_that_is_stopped_end_in_their_time_and_release_t
     }
     await_whole(&server, &other).await;
     let both = futures_util::join!(call(&server, &other), call(&server, &other));
-    assert_eq!(both, (true, true), "two places");
+    assert_eq!(both, (true, true), "both permits were released");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,7 +86,7 @@ impl Logged {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_of_files_is_reported_in_few_lines_however_many_requests_fail() {
-    skip_unless_root("a place that takes no writes");
+    skip_unless_root("a directory that takes no writes");
     let logged = Logged::start(&[]).await;
     let data = logged.server.data_dir.clone();
     for name in ["runtime", "node", "template", "snapshots", "sandboxes"] {

@@ -93,7 +93,7 @@ async fn under_clients<H>(server: TestServer, refusal: (u16, &'static str), harm
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_that_takes_no_writes_is_reported_and_warm_workers_run() {
-    skip_unless_root("a place that takes no writes");
+    skip_unless_root("a directory that takes no writes");
     let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let elsewhere = format!("sqlite://{}/workers.sqlite3", other.path().display());
     for (name, arguments) in [("inside", &[][..]), ("elsewhere", &["--database-url", &elsewhere][..])] {

@@ -1,4 +1,5 @@
-/// Shows what is in it. If that cannot be drawn, because of a mistake in the console, it says so; the header stays and leads elsewhere.
+/// Shows its content. If the content cannot be drawn, because of a mistake in the console, it shows an error; the
+/// header stays and leads elsewhere.
 
 import { RotateCw } from "lucide";
 import { Component, type ComponentChildren } from "preact";

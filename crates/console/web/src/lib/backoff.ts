@@ -16,7 +16,10 @@ export class Backoff {
     this.#pause = options.firstMs;
   }
 
-  /** The pause before the next attempt: up to a quarter shorter or longer, so that clients of one server do not come all at once. */
+  /**
+   * The pause before the next attempt: up to a quarter shorter or longer, so that clients of one server do not come all
+   * at once.
+   */
   next(): number {
     const { longestMs, random = Math.random } = this.#options;
     const pause = this.#pause * (0.75 + random() / 2);

@@ -80,7 +80,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> FairQueue<G, K> {
         Ok(Permit { queue: Arc::clone(self), group, key })
     }
 
-    /// Returns the number of in use permits and the number of waiting callers.
+    /// Returns the number of permits in use and the number of waiting callers.
     pub(super) fn counts(&self) -> (usize, usize) {
         self.lock().counts()
     }

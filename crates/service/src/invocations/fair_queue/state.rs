@@ -41,7 +41,7 @@ pub(super) struct State<G, K> {
     longest: BTreeMap<LengthKey, G>,
     /// The number of waiting callers of each group.
     group_lengths: Lengths,
-    /// Estimates the time until permits are released, of all permits.
+    /// Estimates the time until permits of any group are released.
     estimator: WaitEstimator,
 }
 
@@ -63,7 +63,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         }
     }
 
-    /// Returns the number of in use permits and the number of waiting callers.
+    /// Returns the number of permits in use and the number of waiting callers.
     pub(super) const fn counts(&self) -> (usize, usize) {
         (self.in_use, self.waiting)
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Weight of older measurements: a new one counts as one in this many.
+/// The weight of a new measurement in the mean: one in this many.
 const LATEST: u32 = 8;
 
 /// Estimates waits from the mean time between two releases of permits. It measures only while all permits are in use,
 /// because otherwise no caller waits.
 pub(super) struct WaitEstimator {
     mean: Option<Duration>,
-    /// The last time that all permits became in use, or that one of them was released.
+    /// The last time that the last free permit was taken, or that a permit was released.
     since: Instant,
 }
 
@@ -25,16 +25,16 @@ impl WaitEstimator {
         self.since = now;
     }
 
-    /// Records that one permit becomes free while all were in use.
+    /// Records that a permit is released while all were in use.
     pub(super) fn released(&mut self, now: Instant) {
         let time = now.saturating_duration_since(self.since);
         self.mean = Some(self.mean.map_or(time, |mean| (mean * (LATEST - 1) + time) / LATEST));
         self.since = now;
     }
 
-    /// Returns the estimated time until this many permits have become free, if all are in use now.
+    /// Returns the estimated time until this many permits have been released, if all are in use now.
     pub(super) fn time_for(&self, permits: usize, now: Instant) -> Duration {
-        // If nothing has become free for longer than usual, the mean is out of date.
+        // If no permit was released for longer than usual, the mean is out of date.
         let since = now.saturating_duration_since(self.since);
         let each = self.mean.unwrap_or_default().max(since);
         each.saturating_mul(u32::try_from(permits).unwrap_or(u32::MAX))

@@ -34,7 +34,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         field: "header user-agent",
         sdk: From("vercel/sandbox/3.5.0 (Node.js/"),
         ours: From("workers-vercel/"),
-        why: "each says who it is",
+        why: "each client names itself",
     },
     Difference {
         of: All,
@@ -83,7 +83,7 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         field: "order of the query",
         sdk: This("teamId project limit sortBy sortOrder namePrefix"),
         ours: This("teamId project limit sortOrder sortBy namePrefix"),
-        why: "names tell the parameters of a query, not places; those of the SDK stand as its caller wrote them",
+        why: "the parameters of a query may come in any order; the SDK keeps the order in which its caller wrote them",
     },
     Difference {
         of: Of(&["list-next-page"]),

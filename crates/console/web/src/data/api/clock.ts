@@ -1,4 +1,4 @@
-/// The server's clock, as its answers tell it: ages and expiries must not depend on how this machine's clock is set.
+/// The server's clock, as its responses show it: ages and expiries must not depend on how this machine's clock is set.
 
 /** A difference of a second or two comes from the network and from rounding. */
 const TOLERATED_MS = 2_000;

@@ -14,8 +14,8 @@ export interface ServerEvent {
 const SILENCE_MS = 45_000;
 
 /**
- * Calls `onEvents` with what has arrived, as soon as it arrives. Returns when the server has closed the stream; throws when it broke, or an
- * `AbortError` when it was cancelled through the request's signal.
+ * Calls `onEvents` with what has arrived, as soon as it arrives. Returns when the server has closed the stream; throws
+ * when it broke, or an `AbortError` when it was cancelled through the request's signal.
  */
 export async function readEvents(response: Response, onEvents: (events: ServerEvent[]) => void, time: Timers = timers): Promise<void> {
   if (!response.body) {

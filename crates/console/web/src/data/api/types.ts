@@ -1,4 +1,5 @@
-/// The shapes of the HTTP API that the console works with. They are those of `generated.ts`, narrower where the document has words only.
+/// The shapes of the HTTP API that the console works with. They are those of `generated.ts`, narrower where the
+/// document has words only.
 
 import type * as generated from "./generated.ts";
 

@@ -1,4 +1,4 @@
-/// Where in the console we are. The place is in the URL's fragment, which no proxy and no path prefix can get wrong.
+/// The page that the console shows. It is in the URL's fragment, which no proxy and no path prefix can get wrong.
 
 import { type Signal, signal } from "@preact/signals";
 
@@ -19,7 +19,7 @@ export const paths = {
   source: (id: string, line: number, column: number) => `${paths.worker(id, "source")}?line=${line}&column=${column}`,
 } as const;
 
-/** The part of the browser's window that has the place. */
+/** The part of the browser's window that has the URL. */
 export interface Place {
   readonly location: Pick<Location, "hash" | "replace">;
   addEventListener(type: "hashchange", listener: () => void): void;

@@ -1,4 +1,5 @@
-/// Keeps the list of workers right: subscribes to the server's events, reads the list, and does both again when the connection was lost.
+/// Keeps the list of workers right: subscribes to the server's events, reads the list, and does both again when the
+/// connection was lost.
 
 import { signal } from "@preact/signals";
 
@@ -11,8 +12,8 @@ import type { WorkerEvent } from "../api/types.ts";
 import type { Workers } from "./workers.ts";
 
 /**
- * The events are those of every server over the same database, and a server says when it may have missed some. The list is read again all
- * the same, now and then, so that a change that did not arrive is not missed for long.
+ * The events are those of every server over the same database, and a server says when it may have missed some. The list
+ * is read again all the same, now and then, so that a change that did not arrive is not missed for long.
  */
 const READ_AGAIN_MS = 60_000;
 const FIRST_RETRY_MS = 500;

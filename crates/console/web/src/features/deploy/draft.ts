@@ -80,7 +80,7 @@ export class DeployDraft {
     }
   }
 
-  /** Deploys it. Returns the new worker; `null` if there is none, because of `error` or because a deploy is under way. */
+  /** Deploys it. Returns the new worker; `null` if there is none, because of `error` or because a deploy is running. */
   async deploy(): Promise<Worker | null> {
     if (this.isBusy.value) {
       return null;

@@ -1,5 +1,5 @@
-/// Tells screen readers how an invocation goes: now and then how many lines there are, and how it ended. The lines themselves can be read in
-/// the log, at the reader's own pace.
+/// Reports to screen readers how an invocation goes: now and then how many lines there are, and how it ended. The lines
+/// themselves can be read in the log, at the reader's own pace.
 
 import { useEffect, useState } from "preact/hooks";
 

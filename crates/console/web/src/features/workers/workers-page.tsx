@@ -195,7 +195,7 @@ function Row({ worker, onDelete }: { readonly worker: Worker; readonly onDelete:
   );
 }
 
-/** The list's place, until it is there. */
+/** Stands for the list until it has been read. */
 function Skeleton() {
   return (
     <div class={layout.card} aria-busy="true" role="status">

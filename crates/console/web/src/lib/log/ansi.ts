@@ -6,7 +6,7 @@ import { type Color, createAnsiSequenceParser } from "ansi-sequence-parser";
 export interface Mark {
   readonly from: number;
   readonly to: number;
-  /** CSS. Colours with a name are custom properties, which are different in each theme; `styles/tokens.css` has them. */
+  /** CSS. Colours with a name are custom properties, different in each theme; `styles/tokens.css` has them. */
   readonly style: string;
 }
 

@@ -42,7 +42,10 @@ export class LogBuffer {
     this.lines.push({ stream: event.stream, text, marks, timestamp: event.timestamp, isDropped });
   }
 
-  /** Calls the listeners: there are more lines. They show them at once where something is about to be shown that comes after them. */
+  /**
+   * Calls the listeners: there are more lines. They show them at once where something is about to be shown that comes
+   * after them.
+   */
   notify(atOnce: boolean): void {
     for (const listener of this.#listeners) {
       listener(atOnce);

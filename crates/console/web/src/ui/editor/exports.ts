@@ -1,5 +1,5 @@
-/// The functions that a module exports, read from the editor's syntax tree while it is being written. Only the platform's compiler knows
-/// for sure: a constant that holds a function made elsewhere is missed here, and found there.
+/// The functions that a module exports, read from the editor's syntax tree while it is being written. Only the
+/// platform's compiler finds all: a constant that holds a function made elsewhere is missed here, and found there.
 
 import type { Text } from "@codemirror/state";
 import type { SyntaxNode, Tree } from "@lezer/common";

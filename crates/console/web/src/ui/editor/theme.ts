@@ -1,4 +1,5 @@
-/// How CodeMirror looks here: colours are the stylesheet's, so that both themes and every accent work without a new editor.
+/// How CodeMirror looks here: colours are the stylesheet's, so that both themes and every accent work without a new
+/// editor.
 
 import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import type { Extension } from "@codemirror/state";

@@ -1,4 +1,4 @@
-/// The place of an editor, kept until the editors have been loaded.
+/// An element for an editor, empty until the editors have been loaded.
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
@@ -43,7 +43,7 @@ export function EditorHost({ name, class: look, outlined = true, create }: Props
   );
 }
 
-/** An empty place, where it is not known yet what the editor is to show. */
+/** An empty element, while it is not known yet what the editor is to show. */
 export function EditorPlace({ class: look }: { readonly class: string | undefined }) {
   return <div class={classes(styles.editor, look)} />;
 }

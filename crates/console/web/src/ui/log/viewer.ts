@@ -1,4 +1,5 @@
-/// The log on the screen: a read-only CodeMirror, which draws only the lines in sight, selects and copies across all of them, and searches.
+/// The log on the screen: a read-only CodeMirror, which draws only the lines in sight, selects and copies across all of
+/// them, and searches.
 
 import { defaultKeymap } from "@codemirror/commands";
 import { findNext, findPrevious, getSearchQuery, SearchQuery, search, setSearchQuery } from "@codemirror/search";
@@ -95,8 +96,8 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   });
 
   /**
-   * Appends what has arrived. This runs once a frame: a browser paints no more often, so a line is on the screen with the first frame after
-   * its arrival, and a flood of lines costs one update a frame and not one each.
+   * Appends what has arrived. This runs once a frame: a browser paints no more often, so a line is on the screen with
+   * the first frame after its arrival, and a flood of lines costs one update a frame and not one each.
    */
   function append() {
     frame = 0;
@@ -148,7 +149,8 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
       options.onFollow(whether);
     }
   };
-  // What the reader does decides, and not where the log happens to be scrolled to: while lines arrive, that changes by itself.
+  // What the reader does decides, and not where the log happens to be scrolled to: while lines arrive, that changes by
+  // itself.
   const moved = (upwards: boolean) => {
     towardsEnd = !upwards;
     if (upwards && scrollDOM.scrollTop > 0) {

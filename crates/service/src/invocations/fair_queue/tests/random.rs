@@ -93,7 +93,7 @@ fn no_permit_and_no_caller_is_lost_or_counted_twice() {
         let mut callers = Callers { queue: &queue, limits, inside: Vec::new(), waiting: Vec::new(), displaced: 0 };
         for step in 0..20_000 {
             callers.step(&mut numbers);
-            // Not after each step, so that some callers have been result but not polled.
+            // Not after each step, so that some callers have a result but have not been polled.
             if step % 3 == 0 {
                 callers.check();
             }

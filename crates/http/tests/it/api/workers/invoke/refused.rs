@@ -156,7 +156,7 @@ async fn a_displaced_caller_gets_the_retry_time_in_the_header_and_in_the_body() 
     let held = Mutex::new(Some(Arc::clone(&gate)));
     let app = TestApp::builder()
         .script(move |_| {
-            // The first invocation holds the place.
+            // The first invocation holds the permit.
             let wait = held.lock().unwrap().take().map(Step::WaitFor);
             wait.into_iter().chain([Step::Return("1".into())]).collect()
         })
