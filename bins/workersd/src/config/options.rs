@@ -107,6 +107,9 @@ pub(crate) enum Weaker {
     /// user
     SharedUserId,
     /// All sandboxes of the offered Vercel API have one range of user ids, where the file system cannot map owners
+    // The name is older than the word container, and stays as it is.
+    #[value(name = "shared-machine-ids")]
+    #[serde(rename = "shared-machine-ids")]
     SharedContainerIds,
 }
 
@@ -394,6 +397,29 @@ mod tests {
             (file.cors_origins.unwrap(), file.console),
             (vec!["https://b.example".to_owned()], Some(Switch(false)))
         );
+    }
+
+    #[test]
+    fn the_words_of_an_option_are_the_same_on_the_command_line_and_in_the_file_and_never_change() {
+        for (option, words) in [
+            ("sandbox", &["local", "local-unconfined", "vercel"][..]),
+            ("templates", &["none", "worker", "shared"]),
+            ("allow-weaker", &["shared-user-id", "shared-machine-ids"]),
+        ] {
+            let command = Cli::command();
+            let argument = command
+                .find_subcommand("serve")
+                .unwrap()
+                .get_arguments()
+                .find(|one| one.get_id() == &option.replace('-', "_"));
+            let known: Vec<_> =
+                argument.unwrap().get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+            assert_eq!(known, words, "--{option}");
+            for word in words {
+                let value = if option == "allow-weaker" { format!("['{word}']") } else { format!("'{word}'") };
+                toml::from_str::<TunableOptions>(&format!("{option} = {value}")).unwrap();
+            }
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_the_container_lacks_is_not_the_sources_doing() {
+    fn memory_that_the_host_lacks_is_not_the_sources_doing() {
         assert_eq!(ended_by(Signal::ABORT, "memory allocation of 4096 bytes failed\n"), ExitCause::Unknown);
         assert_eq!(ended_by(Signal::ABORT, "memory allocation of 9000000000 bytes failed\n"), ExitCause::Memory);
     }

@@ -47,9 +47,9 @@ pub(super) fn size_of(pid: Pid) -> u64 {
 
 /// Returns the memory in bytes that is available on the host and in the cgroups of this process, whichever is least.
 pub(super) fn available() -> Option<u64> {
-    let of_container = amount(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:");
+    let of_host = amount(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:");
     let groups = own_groups("memory").unwrap_or_default();
-    groups.iter().map(|group| left_in(group)).chain([of_container]).flatten().min()
+    groups.iter().map(|group| left_in(group)).chain([of_host]).flatten().min()
 }
 
 /// Returns how many bytes a group has left of its limit, if it has one. Cached files that were not used lately count as

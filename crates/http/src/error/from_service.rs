@@ -153,7 +153,7 @@ impl From<DeployError> for ApiError {
             DeployError::Sandbox { worker_id, ref source } if source.kind == SandboxErrorKind::StorageFull => {
                 Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error).about(worker_id)
             }
-            DeployError::Sandbox { worker_id, ref source } => match of_container(source.kind) {
+            DeployError::Sandbox { worker_id, ref source } => match of_host(source.kind) {
                 Some((code, message)) => {
                     let answer = Self::new(code, message).because(error).about(worker_id);
                     if code == ErrorCode::StorageFull { answer } else { answer.retry_after(RETRY_WHEN_AWAY) }
@@ -172,7 +172,7 @@ impl From<DeployError> for ApiError {
 
 /// Returns the error for a failure of the host that sandboxes run on, if there is a more specific one than that of the
 /// sandbox. Nothing of the deploy is left in these cases.
-const fn of_container(kind: SandboxErrorKind) -> Option<(ErrorCode, &'static str)> {
+const fn of_host(kind: SandboxErrorKind) -> Option<(ErrorCode, &'static str)> {
     match kind {
         SandboxErrorKind::StorageFull => Some((ErrorCode::StorageFull, "the platform's storage is full")),
         SandboxErrorKind::StorageReadOnly => {

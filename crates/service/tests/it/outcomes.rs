@@ -193,7 +193,7 @@ async fn what_had_begun_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn each_failure_of_the_container_has_its_own_code() {
+async fn each_failure_of_the_host_has_its_own_code() {
     for (kind, code) in [
         (SandboxErrorKind::StorageFull, "storage_full"),
         (SandboxErrorKind::StorageReadOnly, "storage_read_only"),
