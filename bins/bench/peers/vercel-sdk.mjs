@@ -1,5 +1,5 @@
-// The official SDK of the Vercel Sandbox API at the work that is measured. A line on standard input says what to do, lines on
-// standard output say how many milliseconds it took: to its outcome, and to its end.
+// The official SDK of the Vercel Sandbox API at the work that is measured. A line on standard input says what to do,
+// lines on standard output say how many milliseconds it took: to its outcome, and to its end.
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 

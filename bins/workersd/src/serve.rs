@@ -34,12 +34,13 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     let store = database.store();
     store.schema().check().await.context("the database is not ready")?;
     let metrics = Metrics::new().with_lost_log_lines(telemetry::lost_lines());
-    let observer = Arc::new(metrics.clone());
-    let sandboxes = Sandboxes::start(&settings, Arc::<Metrics>::clone(&observer), observer).await?;
+    let network_observer = Arc::new(metrics.clone());
+    let sandbox_observer = Arc::clone(&network_observer);
+    let sandboxes = Sandboxes::start(&settings, network_observer, sandbox_observer).await?;
     let mut http = settings.http.clone();
     http.weaker_isolation = sandboxes.weaker();
     if !http.weaker_isolation.is_empty() {
-        tracing::warn!(missing = ?http.weaker_isolation, "sandboxes lack a piece of the isolation, as --allow-weaker permits");
+        tracing::warn!(missing = ?http.weaker_isolation, "sandboxes lack a part of the isolation, as --allow-weaker permits");
     }
     let compiler = CompilerOptions { newer_node: sandboxes.may_have_newer_node(), ..CompilerOptions::default() };
     let served = serve(&settings, http, &plan, store, sandboxes.provider(), compiler, metrics).await;
@@ -58,7 +59,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let observer = Arc::new(metrics.clone());
     let vercel_api = match (&settings.vercel_api, plan.containers) {
-        (Some(api), Some(room)) => Some(VercelApi::start(settings, api, room, observer).await?),
+        (Some(api), Some(plan)) => Some(VercelApi::start(settings, api, plan, observer).await?),
         _ => None,
     };
     let sandboxes = match &vercel_api {
@@ -76,14 +77,14 @@ async fn serve(
         }
     };
     // Dropping this guard ends the background work, on every way out of this function.
-    let ending = CancellationToken::new().drop_guard();
-    let background = tokio::spawn(platform.run_background(ending.token().clone()));
-    let giving_back = tokio::spawn(memory::give_back(platform.clone()));
-    let time = settings.http.shutdown_delay + settings.http.drain_timeout;
+    let stop_background = CancellationToken::new().drop_guard();
+    let background = tokio::spawn(platform.run_background(stop_background.token().clone()));
+    let memory_task = tokio::spawn(memory::give_back(platform.clone()));
+    let shutdown_time = settings.http.shutdown_delay + settings.http.drain_timeout;
     signals::stop_on_signals(
         application.stop_handle(),
         vercel_api.as_ref().map(|api| api.application.stop_handle()),
-        time,
+        shutdown_time,
     )?;
     let listening = publish_address(settings.database.data_dir.clone(), application.local_addr()).await;
     output::print(format_args!("listening on http://{}", application.local_addr()));
@@ -95,8 +96,8 @@ async fn serve(
         None => application.run().await.context("the HTTP server failed"),
     };
     drop(listening);
-    giving_back.abort();
-    drop(ending);
+    memory_task.abort();
+    drop(stop_background);
     let ended = background.await.context("the background work failed");
     // Invocations that the end of the HTTP server has cut off get no more time.
     platform.invocations().drain(Duration::ZERO).await;
@@ -129,7 +130,7 @@ async fn publish_address(data_dir: PathBuf, address: SocketAddr) -> Option<Liste
         Ok(listening) => Some(listening),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "`workersd doctor` does not find this server without --listen");
+            tracing::warn!(error, "the server's address cannot be recorded: `workersd doctor` finds the server only with --listen");
             None
         }
     }

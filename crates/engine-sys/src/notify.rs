@@ -37,7 +37,7 @@ pub struct Notification {
 pub enum TryReceive {
     /// A call that waits for a response.
     Received(Notification),
-    /// No call waits that was not received before.
+    /// No new call waits.
     Empty,
     /// No process is left under the filter.
     Disconnected,
@@ -49,7 +49,7 @@ impl NotifyFd {
     ///
     /// # Errors
     ///
-    /// When the kernel has no notifications.
+    /// When the kernel does not support notifications.
     pub fn new(descriptor: OwnedFd) -> io::Result<Self> {
         let mut sizes = libc::seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
         // SAFETY: the operation writes one `seccomp_notif_sizes`, a live local of that type.
@@ -109,7 +109,7 @@ impl NotifyFd {
         result == 0
     }
 
-    /// Responds to the call: the kernel does not make it, and it returns 0 or fails.
+    /// Ends the call without making it: to the thread it returns 0, or fails with this error.
     ///
     /// # Errors
     ///
@@ -128,8 +128,8 @@ impl NotifyFd {
         if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Installs a descriptor in the process that made the call, under a number that the caller chooses. A descriptor
-    /// that the process had open under that number is closed.
+    /// Installs a descriptor in the process that made the call, under the given number. A descriptor that the
+    /// process had open under that number is closed.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl AsRawFd for NotifyFd {
     }
 }
 
-/// Reads another process's memory. Returns how many bytes could be read.
+/// Reads the memory of the process that this thread belongs to. Returns how many bytes could be read.
 ///
 /// # Errors
 ///

@@ -20,9 +20,11 @@ pub(crate) struct VercelSettings {
 pub(crate) struct VercelApiSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) tokens: Vec<AccessToken>,
+    /// The directory with the programs that containers have.
     pub(crate) system: PathBuf,
+    /// The most sandboxes that run at one time.
     pub(crate) sessions: usize,
-    /// The most that one team may take while there are several, in percent.
+    /// The most that one team may take if there are tokens for several teams, in percent.
     pub(crate) team_share_percent: u32,
 }
 

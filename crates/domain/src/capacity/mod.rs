@@ -1,4 +1,4 @@
-//! The resources of a host and their distribution. This module contains only arithmetic; the engine measures the
+//! The resources of a host, and how they are shared out. This module contains only arithmetic; the engine measures the
 //! resources.
 
 mod budget;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-/// Returns the current time. It is passed in wherever a time is stored or compared, so that tests can set it.
+/// A source of the current time. A clock is passed in wherever a time is stored or compared, so that tests can set it.
 pub trait Clock: Send + Sync {
     /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;

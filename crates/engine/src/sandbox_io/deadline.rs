@@ -1,7 +1,7 @@
-//! Deadlines that do not depend on the runtime: a separate thread kills sandboxes whose time is over.
+//! Deadlines that do not depend on the async runtime: a separate thread kills sandboxes whose time is over.
 //!
-//! Normally the runtime ends a command at its deadline, and reports why. These deadlines are for the case that it does
-//! not.
+//! Normally a task of the async runtime ends a command at its deadline, and reports why. These deadlines are for the
+//! case that it does not.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,12 +56,13 @@ impl Drop for Deadline {
 impl Deadlines {
     fn get() -> &'static Self {
         static DEADLINES: OnceLock<Deadlines> = OnceLock::new();
+        // A second cell, because the thread needs the reference that the first one gives.
         static STARTED: OnceLock<()> = OnceLock::new();
         let deadlines = DEADLINES.get_or_init(|| Self { state: Mutex::default(), earlier: Condvar::new() });
         STARTED.get_or_init(|| {
             let started = std::thread::Builder::new().name("sandbox-deadlines".to_owned()).spawn(|| deadlines.run());
             if let Err(error) = started {
-                tracing::error!(error = %error, "deadlines of sandboxes are kept by the runtime alone");
+                tracing::error!(error = %error, "deadlines of sandboxes are kept by the async runtime alone");
             }
         });
         deadlines
@@ -114,7 +115,7 @@ mod tests {
             io
         };
         let (of_late, of_early) = (io(&late), io(&early));
-        // When the last of these deadlines is set, the thread sleeps until the first one.
+        // The second deadline is earlier than the one that the thread sleeps until, so it has to be woken.
         let ended_in_time = of_early.kill_after(Duration::from_hours(1));
         let over = of_late.kill_after(Duration::from_millis(1));
         assert!(!late.wait().unwrap().success());

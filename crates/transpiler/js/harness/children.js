@@ -23,8 +23,8 @@ const markChild = (args, pairs) => {
 };
 const SHELL = "/bin/sh";
 /**
- * Appends the hint to the message of the error that Node.js makes of a missing shell. It makes the same one of a missing
- * working directory.
+ * Appends the hint to the message of the error that Node.js makes of a missing shell. It makes the same one of a
+ * missing working directory.
  */
 const explain = (error) => {
 	if (!isObject(error) || error.code !== "ENOENT" || guarded(() => existsSync(SHELL), true)) return;

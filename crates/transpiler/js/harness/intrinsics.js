@@ -1,8 +1,8 @@
 // Everything the harness relies upon, taken before user code can replace it.
 //
-// What the rest of the harness keeps to, because user code may replace any method of any prototype: once user code is loaded, no
-// `for…of`, spread or destructuring of arrays, no regular expressions, no methods called as methods. What becomes JSON has no
-// prototype, so that it has no `toJSON` of the user's either.
+// What the rest of the harness keeps to, because user code may replace any method of any prototype: once user code is
+// loaded, no `for…of`, spread or destructuring of arrays, no regular expressions, no methods called as methods. What
+// becomes JSON has no prototype, so that it has no `toJSON` of the user's either.
 const process = globalThis.process;
 const ready = globalThis[Symbol.for("workers.harness")];
 // Where it may have come from is none of the user's business.

@@ -5,7 +5,9 @@ let started = hrtime();
 let loadMs;
 let exiting = false;
 
-/** A lone half of a surrogate pair, which JSON.stringify writes as an escape, is not text that other languages can read. */
+/**
+ * A lone half of a surrogate pair, which JSON.stringify writes as an escape, is not text that other languages can read.
+ */
 const wellFormed = (json) => {
 	if (!includes(json, "\\ud")) return json;
 	let text = "";
@@ -102,8 +104,8 @@ const processExit = (code) => {
 };
 
 /**
- * The signal that says that there was an outcome, but no way to write it. No exit code: user code that closed every descriptor closed
- * those of Node.js, too, and then an exit may wait for its threads for ever.
+ * The signal that says that there was an outcome, but no way to write it. No exit code: user code that closed every
+ * descriptor closed those of Node.js, too, and then an exit may wait for its threads for ever.
  */
 const UNWRITTEN = 64;
 const exitCode = () => (outcome.meta.code === "ok" ? 0 : 1);
@@ -130,8 +132,8 @@ const finish = () => {
 
 let draining = false;
 /**
- * Leaves once it is known which rejections nobody has handled: what was queued in the turn of the event loop in which the function
- * settled still runs, as Node.js runs it before it looks at rejections; timers and I/O do not.
+ * Leaves once it is known which rejections nobody has handled: what was queued in the turn of the event loop in which
+ * the function settled still runs, as Node.js runs it before it looks at rejections; timers and I/O do not.
  */
 const drain = () => {
 	draining = true;

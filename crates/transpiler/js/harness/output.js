@@ -6,8 +6,8 @@ const resultLimit = +env.WORKERS_RESULT_LIMIT || Infinity;
 for (const name of keys(env)) if (startsWith(name, "WORKERS_")) delete env[name];
 
 /**
- * Where frames go: the pipe of standard output through a descriptor of our own, because user code may close descriptor 1 or open a
- * file in its place. Where the system does not let us have one, descriptor 1 has to do.
+ * Where frames go: the pipe of standard output through a descriptor of our own, because user code may close descriptor
+ * 1 or open a file in its place. Where the system does not let us have one, descriptor 1 has to do.
  */
 const { readlinkSync } = fs;
 /** What a descriptor is open for, as the system names it. */
@@ -87,7 +87,9 @@ const frames = (body) => {
 	}
 };
 
-/** What a frame has besides the text of a chunk: separator, token, kind, time, colon, quotes, line end, and some room. */
+/**
+ * What a frame has besides the text of a chunk: separator, token, kind, time, colon, quotes, line end, and some room.
+ */
 const FRAME_HEAD = 96;
 /** So many UTF-16 units fit into a frame whatever they are: one makes six bytes at most. */
 const SURE = (FRAME - FRAME_HEAD) / 6 | 0;

@@ -1,8 +1,9 @@
 // Stack traces that name the user's own file, line and column.
 //
-// `Error.prepareStackTrace` runs when a stack is first looked at, so a program that throws nothing pays nothing; the positions
-// stand in a comment inside a function that is never called, which V8 skips without making a string of it. Node's own support for
-// source maps has to be switched on before the file is loaded, and decodes the whole map whether or not anything throws.
+// `Error.prepareStackTrace` runs when a stack is first looked at, so a program that throws nothing pays nothing; the
+// positions stand in a comment inside a function that is never called, which V8 skips without making a string of it.
+// Node's own support for source maps has to be switched on before the file is loaded, and decodes the whole map whether
+// or not anything throws.
 let lines;
 /** Decodes the positions: for every generated line a list of column, source line, source column, and so on. */
 const decodePositions = () => {
@@ -40,7 +41,10 @@ const decodePositions = () => {
 	}
 };
 
-/** Where the user wrote what stands at a line and column (from 1) of the script; nothing for what the user did not write. */
+/**
+ * Where the user wrote what stands at a line and column (from 1) of the script; nothing for what the user did not
+ * write.
+ */
 const placeOf = (line, column) => {
 	if (!lines) decodePositions();
 	if (line < 2) return undefined;

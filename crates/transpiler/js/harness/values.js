@@ -13,9 +13,9 @@ const allow = (bytes) => {
 	if (allowance < 0) throw tooLarge;
 };
 /**
- * Whether JSON.stringify does right by a value: only what JSON itself has. This is looked at before anything is converted,
- * because it is several times quicker than a conversion, and nearly every result is plain. A getter is not plain, nor is a proxy:
- * looking would run user code, which JSON.stringify would then run again.
+ * Whether JSON.stringify does right by a value: only what JSON itself has. This is looked at before anything is
+ * converted, because it is several times quicker than a conversion, and nearly every result is plain. A getter is not
+ * plain, nor is a proxy: looking would run user code, which JSON.stringify would then run again.
  */
 const isPlain = (value, depth) => {
 	allow(1);

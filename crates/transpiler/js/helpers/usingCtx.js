@@ -1,5 +1,5 @@
-// `using` and `await using`: remembers resources and disposes of them in reverse order. A failure to dispose does not hide the
-// error that was already under way.
+// `using` and `await using`: remembers resources and disposes of them in reverse order. A failure to dispose does not
+// hide the error that was already under way.
 () => {
 	const resources = [];
 	const none = {};

@@ -1,6 +1,6 @@
 "use strict";
-// What a booted Node.js that is forked for worker scripts has done before: the harness is compiled and has run, so that a script that
-// finds it parses the user's own code only.
+// What a booted Node.js that is forked for worker scripts has done before: the harness is compiled and has run, so that
+// a script that finds it parses the user's own code only.
 //
 // A module of two functions: `warm()`, and `prepare(environment)`, which a fork calls before it loads its program.
 const { Script } = require("node:vm");

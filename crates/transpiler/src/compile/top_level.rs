@@ -1,4 +1,4 @@
-//! The declarations at the top level of a module, as far as they distinguish functions from other values.
+//! The declarations at the top level of a module, and which of them are functions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,18 +14,23 @@ use oxc::{
 use super::namespaces::Namespaces;
 use super::value_kind::{ValueKind, of_expression};
 
+/// How many names are followed to find out what a name stands for.
+const MAX_DEPTH: u8 = 8;
+
 /// The values that are declared at the top level of a module.
 pub(super) struct TopLevel<'p, 'a> {
     scoping: &'p Scoping,
     namespaces: Option<&'p Namespaces<'p, 'a>>,
     declared: HashMap<&'a str, Declared<'p, 'a>>,
-    /// The names of aliases of types.
+    /// The names of `import x = A.B` where `A.B` is only a type.
     types: HashSet<&'a str>,
 }
 
 #[derive(Clone, Copy)]
 enum Declared<'p, 'a> {
+    /// The declaration tells the kind.
     Known(ValueKind),
+    /// The kind is that of this expression.
     Initialised(&'p Expression<'a>),
 }
 
@@ -36,31 +41,31 @@ impl<'p, 'a> TopLevel<'p, 'a> {
         scoping: &'p Scoping,
         namespaces: Option<&'p Namespaces<'p, 'a>>,
     ) -> Self {
-        let mut values = Self { scoping, namespaces, declared: HashMap::new(), types: HashSet::new() };
+        let mut top_level = Self { scoping, namespaces, declared: HashMap::new(), types: HashSet::new() };
         for statement in &program.body {
             match statement {
                 Statement::ImportDeclaration(import) => {
                     for specifier in import.specifiers.iter().flatten() {
                         if let ImportDeclarationSpecifier::ImportNamespaceSpecifier(namespace) = specifier {
                             let kind = Declared::Known(ValueKind::Other("a module"));
-                            values.declared.insert(namespace.local.name.as_str(), kind);
+                            top_level.declared.insert(namespace.local.name.as_str(), kind);
                         }
                     }
                 }
-                Statement::ExportDeclaration(export) => values.declare(&export.declaration),
+                Statement::ExportDeclaration(export) => top_level.declare(&export.declaration),
                 Statement::ExportDefaultDeclaration(export) => match &export.declaration {
-                    ExportDefaultDeclarationKind::FunctionDeclaration(function) => values.declare_function(function),
-                    ExportDefaultDeclarationKind::ClassDeclaration(class) => values.declare_class(class),
+                    ExportDefaultDeclarationKind::FunctionDeclaration(function) => top_level.declare_function(function),
+                    ExportDefaultDeclarationKind::ClassDeclaration(class) => top_level.declare_class(class),
                     _ => {}
                 },
                 statement => {
                     if let Some(declaration) = statement.as_declaration() {
-                        values.declare(declaration);
+                        top_level.declare(declaration);
                     }
                 }
             }
         }
-        values
+        top_level
     }
 
     fn declare(&mut self, declaration: &'p Declaration<'a>) {
@@ -133,8 +138,8 @@ impl<'p, 'a> TopLevel<'p, 'a> {
         of_expression(expression, &|name| self.of_name(name, 0))
     }
 
-    /// Follows names to a value, through a limited number of aliases.
-    fn of_name(&self, name: &str, aliases: u8) -> ValueKind {
+    /// Follows names to a value, from declaration to declaration at most [`MAX_DEPTH`] times.
+    fn of_name(&self, name: &str, depth: u8) -> ValueKind {
         let Some(symbol) = self.scoping.get_root_binding(Ident::from(name)) else {
             return if name == "undefined" || name == "NaN" || name == "Infinity" {
                 ValueKind::Other("a plain value")
@@ -142,12 +147,12 @@ impl<'p, 'a> TopLevel<'p, 'a> {
                 ValueKind::Unknown
             };
         };
-        if self.scoping.symbol_is_mutated(symbol) || aliases > 8 {
+        if self.scoping.symbol_is_mutated(symbol) || depth > MAX_DEPTH {
             return ValueKind::Unknown;
         }
         match self.declared.get(name) {
             Some(Declared::Known(kind)) => *kind,
-            Some(Declared::Initialised(value)) => of_expression(value, &|name| self.of_name(name, aliases + 1)),
+            Some(Declared::Initialised(value)) => of_expression(value, &|name| self.of_name(name, depth + 1)),
             None => ValueKind::Unknown,
         }
     }

@@ -10,8 +10,8 @@ use crate::model::Millis;
 /// Length of a counting window in milliseconds. Official clients wait longer than this on their own.
 const WINDOW: Millis = 10_000;
 
-/// Counts the requests of each team. All teams without a bound token share one count, as they share one account of
-/// capacity.
+/// Counts the requests of each team. All teams for which no token is configured share one count, as they
+/// share one account of capacity.
 pub(super) struct RateLimiter {
     limit: u32,
     windows: Mutex<HashMap<String, Window>>,
@@ -47,7 +47,8 @@ impl RateLimiter {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let account = if windows.contains_key(team) { team } else { OTHER_TEAMS };
         let window = windows.entry(account.to_owned()).or_default();
-        // A clock that was set back starts a new window, so that no team has to wait for the old time.
+        // A window that is over ends, and so does one that began later than now: the clock was set back, and no team
+        // has to wait for the old time.
         if !(window.began..window.began.saturating_add(WINDOW)).contains(&now) {
             *window = Window { began: now, requests: 0 };
         }

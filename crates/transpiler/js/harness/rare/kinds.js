@@ -187,8 +187,8 @@ const writeBody = (writer, value, path) => {
 };
 
 /**
- * A Response as the whole result: its body is read, as text if it is UTF-8. One that was read before is like one inside a value, and so is
- * what only calls itself a Response.
+ * A Response as the whole result: its body is read, as text if it is UTF-8. One that was read before is like one inside
+ * a value, and so is what only calls itself a Response.
  */
 const readResponse = async (response) => {
 	if (response.bodyUsed) return response;

@@ -1,5 +1,5 @@
-// What the harness does seldom: values that are not plain, and errors. It is a program of its own, whose text is evaluated when it is
-// first needed. It keeps to the same rules as the rest.
+// What the harness does seldom: values that are not plain, and errors. It is a program of its own, whose text is
+// evaluated when it is first needed. It keeps to the same rules as the rest.
 const {
 	Error, Map, append, apply, base64, byteLength, bytesOf, classOf, codeAt, create, dateToJson, defineProperty,
 	getPrototypeOf, guarded, hasOwn, instanceOf, isAnyArrayBuffer, isArray, isDate, isFinite, isMap,

@@ -1,4 +1,5 @@
-// JSON, written piece by piece within a budget: writing ends where the budget ends, however many ways lead through a value.
+// JSON, written piece by piece within a budget: writing ends where the budget ends, however many ways lead through a
+// value.
 const MAX_DEPTH = 1000;
 /** The same in what is cut instead of given up, and of errors in each other. */
 const MAX_CUT_DEPTH = 50;
@@ -12,10 +13,11 @@ const MAX_STRING = 16384;
 const MAX_BYTES = 12288;
 
 /**
- * What is being written. `left`: so many bytes more. `work`: so many places more may be looked at, which bounds those that leave nothing
- * behind. `cuts`: what is too long is cut; else it is given up. `open`: the objects around the place, from the root. `places`: where these
- * are, and where parts of circles were written. `low`: how far out the current object refers. It has a prototype, because V8 is slow with
- * objects that were made without one; all that is read of it is its own.
+ * What is being written. `left`: so many bytes more. `work`: so many places more may be looked at, which bounds those
+ * that leave nothing behind. `cuts`: what is too long is cut; else it is given up. `open`: the objects around the
+ * place, from the root. `places`: where these are, and where parts of circles were written. `low`: how far out the
+ * current object refers. It has a prototype, because V8 is slow with objects that were made without one; all that is
+ * read of it is its own.
  */
 const newWriter = (left, warnings, cuts) => ({
 	parts: list(),
