@@ -19,14 +19,17 @@ pub(super) fn mistake(code: &str, language: SourceType) -> Option<OxcDiagnostic>
     let &(start, end) = found.first()?;
     let mut text = code.as_bytes().to_vec();
     for &(start, end) in &found {
+        // Line ends stay and every other byte becomes one blank, so all positions stay those of the bundle.
         text.get_mut(start..end)?
             .iter_mut()
             .filter(|byte| !matches!(byte, b'\n' | b'\r'))
             .for_each(|byte| *byte = b' ');
     }
+    // Whole characters were replaced, so this is still UTF-8.
     let text = String::from_utf8(text).ok()?;
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, &text, language.with_jsx(true)).parse();
+    // Then the assertions are not the only cause, and the parser's own error is reported.
     if parsed.panicked || parsed.diagnostics.has_errors() {
         return None;
     }
@@ -101,6 +104,7 @@ fn end_of_type(code: &str, start: usize) -> Option<usize> {
     let length = bytes[start..].iter().take(LONGEST).position(|&byte| {
         match byte {
             b'<' | b'(' | b'[' | b'{' => open += 1,
+            // A closing bracket of another kind goes unnoticed here; `is_type` refuses such a text.
             b'>' | b')' | b']' | b'}' => open = open.saturating_sub(1),
             _ => {}
         }
@@ -109,14 +113,17 @@ fn end_of_type(code: &str, start: usize) -> Option<usize> {
     let end = start + length + 1;
     let name = code.get(start + 1..end - 1)?.trim();
     let follows = bytes.get(end..)?.trim_ascii_start().first().copied()?;
+    // A byte from 0x80 on belongs to a character outside of ASCII, with which a name may begin.
     let is_operand = follows.is_ascii_alphanumeric() || b"_$([{'\"`".contains(&follows) || follows >= 0x80;
     (bytes[end - 1] == b'>' && is_operand && is_type(name) && !code.contains(&format!("</{name}"))).then_some(end)
 }
 
 fn is_type(text: &str) -> bool {
     let allocator = Allocator::default();
+    // The line end keeps a `//` comment at the end of the text from hiding the `;`.
     let declaration = format!("type T = {text}\n;");
     let parsed = Parser::new(&allocator, &declaration, SourceType::ts()).parse();
+    // `A; f()` parses too, but is more than a type.
     let is_one = match parsed.program.body.as_slice() {
         [Statement::TSTypeAliasDeclaration(_), rest @ ..] => {
             rest.iter().all(|rest| matches!(rest, Statement::EmptyStatement(_)))

@@ -12,6 +12,7 @@ const OLD: &[&str] = &["constants", "punycode", "sys"];
 
 /// Returns the version of Node.js that the list is of, such as `24.21.0`.
 pub(crate) fn version() -> &'static str {
+    // Without a version every Node.js counts as newer, so a broken list refuses no import.
     LIST.lines().next().and_then(|line| line.strip_prefix("node ")).unwrap_or_default()
 }
 
@@ -20,6 +21,8 @@ pub(crate) fn version() -> &'static str {
 pub(crate) fn is_newer(other: &str) -> bool {
     match (numbers(other), numbers(version())) {
         (Some(other), Some(ours)) => other > ours,
+        // A nightly version such as `26.0.0-nightly` has no three numbers. Not to check moves an error to run time; to
+        // check against the wrong list would refuse correct code.
         _ => true,
     }
 }
@@ -48,6 +51,7 @@ pub(super) fn look_up(specifier: &str, name: &str) -> Export {
     let Some((_, mut exports)) = modules().find(|(name, _)| *name == module) else {
         return Export::Known;
     };
+    // Every module of Node.js has a default export; the list leaves it out.
     if name == "default" || exports.clone().any(|export| export == name) {
         return Export::Known;
     }

@@ -58,6 +58,7 @@ impl DepthMeter {
         if self.too_deep.is_some() {
             return;
         }
+        // Taken and not only read: what is inside of this link nests again, unless it is a link itself.
         let nests = !std::mem::take(&mut self.link);
         if self.depth >= MAX_DEPTH || (nests && self.nesting >= MAX_NESTING) {
             self.too_deep = Some(span);
@@ -135,6 +136,7 @@ impl<'a> Visit<'a> for DepthMeter {
     }
 
     fn visit_conditional_expression(&mut self, it: &ConditionalExpression<'a>) {
+        // Only the alternative continues a chain: in `a ? b ? 1 : 2 : 3` the parser recurses.
         self.visit_expression(&it.test);
         self.visit_expression(&it.consequent);
         self.chain(&it.alternate);

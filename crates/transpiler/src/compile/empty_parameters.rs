@@ -58,6 +58,8 @@ pub(super) fn settle<'a>(
         match (doubtful(&parsed), &parsed) {
             (None, Ok(program)) => return if are_arrows(program, mended) { parsed } else { first },
             (Some(next), Ok(_)) => offset = next,
+            // An error that does not move forward means that the rewritten place was not its cause. A misread program
+            // had no error to compare with.
             (Some(next), Err(_)) if next > offset || first.is_ok() => offset = next,
             _ => break,
         }
@@ -67,6 +69,7 @@ pub(super) fn settle<'a>(
 
 /// Returns where `a ? (b): x => async () : any => c` was read instead of `a ? (b) : x => async (): any => c`.
 fn misread(program: &Program<'_>) -> Option<u32> {
+    // Only calls of `async` are misread, and most programs need not be walked.
     if !program.source_text.contains("async") {
         return None;
     }
@@ -91,6 +94,7 @@ impl<'a> VisitJs<'a> for Conditionals {
     }
 
     fn visit_conditional_expression(&mut self, it: &ConditionalExpression<'a>) {
+        // First, because this collects the calls that are looked up below.
         walk_js::walk_conditional_expression(self, it);
         let are_arrows =
             [&it.consequent, &it.alternate].map(|side| matches!(side, Expression::ArrowFunctionExpression(_)));
@@ -103,6 +107,7 @@ impl<'a> VisitJs<'a> for Conditionals {
 /// Rewrites the last such place before `offset`. Returns the position of its parenthesis and the new text.
 fn mend(code: &str, offset: usize) -> Option<(usize, String)> {
     let bytes = code.as_bytes();
+    // An error at the end of the text has the length as its offset.
     let before = bytes.get(..=offset).unwrap_or(bytes);
     let parentheses = before.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'(').map(|(index, _)| index);
     let (open, end) = parentheses.take(NEAR).find_map(|open| Some((open, end_of_type(code, open)?)))?;
@@ -110,6 +115,7 @@ fn mend(code: &str, offset: usize) -> Option<(usize, String)> {
     for byte in text.get_mut(open + 1..end)?.iter_mut().filter(|byte| !matches!(byte, b'\n' | b'\r')) {
         *byte = b' ';
     }
+    // No line end may stand between `)` and `=>`, so the parenthesis moves to the end of the type.
     *text.get_mut(end - 1)? = b')';
     Some((open, String::from_utf8(text).ok()?))
 }
@@ -143,6 +149,7 @@ fn arrows(bytes: &[u8], from: usize) -> Vec<usize> {
         match bytes[index] {
             b'\'' | b'"' => index += string_length(&bytes[index..]),
             b'(' | b'[' | b'{' => open += 1,
+            // This closes a bracket around the arrow function, so the type ends before it.
             b')' | b']' | b'}' if open == 0 => break,
             b')' | b']' | b'}' => open -= 1,
             b'=' if open == 0 && bytes.get(index + 1) == Some(&b'>') => {
@@ -159,6 +166,8 @@ fn arrows(bytes: &[u8], from: usize) -> Vec<usize> {
 /// Returns whether a text is exactly one return type.
 fn is_type(text: &str) -> bool {
     let allocator = Allocator::default();
+    // A return type may be a predicate (`x is T`), which an alias of a type could not be. The line end keeps a `//`
+    // comment at the end of the text from hiding the `;`.
     let declaration = format!("declare function f():{text}\n;");
     let parsed = Parser::new(&allocator, &declaration, SourceType::ts()).parse();
     let is_one = match parsed.program.body.as_slice() {

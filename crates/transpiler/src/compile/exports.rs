@@ -49,6 +49,7 @@ pub(super) fn find<'a>(
             Statement::ExportDeclaration(export) => add_declared(&values, &export.declaration, &mut exports),
             Statement::ExportDefaultDeclaration(export) => {
                 let kind = match &export.declaration {
+                    // An overload; the implementation follows.
                     ExportDefaultDeclarationKind::FunctionDeclaration(function) if function.body.is_none() => continue,
                     ExportDefaultDeclarationKind::FunctionDeclaration(function) if function.generator => {
                         ValueKind::Generator
@@ -86,6 +87,7 @@ pub(super) fn find<'a>(
                 }
             }
             Statement::ExportFromDeclaration(export) if export.export_kind.is_value() => {
+                // The list of the exports of Node.js has no kinds, so only the run shows what such a name is.
                 let specifiers = export.specifiers.iter().filter(|specifier| specifier.export_kind.is_value());
                 exports.extend(specifiers.map(|specifier| Export {
                     name: specifier.exported.name().to_string(),
@@ -122,6 +124,7 @@ fn refuse_duplicates(exports: &mut Vec<Export>, reporter: &mut Reporter<'_>) {
             true
         }
         Entry::Occupied(first) => {
+            // Of merged declarations the first one stays, so that a function is listed once.
             let merges = *first.get() && export.declared;
             if !merges && !reporter.reports_at(export.span) {
                 let message = format!("`{}` is exported twice.", export.name);
@@ -163,6 +166,7 @@ pub(super) fn select(exports: &[Export], interface: &Interface, reporter: &mut R
             Some(ExportedFunction { name: export.name.clone(), local: local.to_owned() })
         })
         .collect();
+    // Another error may be the reason why there is no function.
     if functions.is_empty() && reporter.is_empty() {
         let rejected = exports.iter().find_map(|export| match export.kind {
             ValueKind::Generator => Some((export, "a generator function, which has no one result")),

@@ -22,6 +22,7 @@ pub(super) fn check_names(scoping: &Scoping, reporter: &mut Reporter<'_>) {
         let (Some(import), Some(&first)) = (import, values.iter().min_by_key(|span| span.start)) else {
             continue;
         };
+        // As with every redeclaration, the second declaration is the error.
         let later = if first.start > import.span.start { first } else { import.span };
         let message = format!("Identifier `{}` has already been declared", scoping.symbol_name(symbol));
         reporter.add(DiagnosticKind::SyntaxError, later, message, Some("It is imported and declared.".to_owned()));
@@ -36,6 +37,7 @@ fn is_value(flags: SymbolFlags) -> bool {
 /// Reports every import that is not of a module of Node.js and one of its exports. Imports of types have been removed
 /// before.
 pub(super) fn check(imports: &[Import], names: Names, reporter: &mut Reporter<'_>) {
+    // What generated imports refer to is in the script and not in a module.
     for import in imports.iter().filter(|import| !import.is_generated()) {
         if import.imported == Imported::Unsupported {
             let message = "Import attributes and import phases are not supported.";

@@ -35,7 +35,9 @@ pub(super) fn lower<'a>(
     program: &mut Program<'a>,
 ) -> Diagnostics {
     let options = TransformOptions {
+        // `tsc` accepts names such as `<a:b>` since 5.1.
         jsx: JsxOptions { import_source: Some(JSX.to_owned()), throw_if_namespace: false, ..JsxOptions::enable() },
+        // Node.js 20 is the oldest version that must load a script. The name is known, so the default is never used.
         env: EnvOptions::from_target("node20").unwrap_or_default(),
         helper_loader: HelperLoaderOptions { module_name: Cow::Borrowed(HELPERS), mode: HelperLoaderMode::Runtime },
         ..TransformOptions::default()
@@ -54,6 +56,7 @@ pub(super) fn check(program: &Program<'_>, reporter: &mut Reporter<'_>) {
 /// Rewrites regular expressions that only newer versions of Node.js support as `new RegExp(…)`. As literals they would
 /// prevent an older version from loading the script at all, so that not even the harness could report the error.
 fn newer_expressions<'a>(allocator: &'a Allocator, program: &mut Program<'a>) {
+    // To search the text is cheaper than to walk the tree, and few programs have such expressions.
     if is_newer(program.source_text) {
         NewerExpressions { ast: AstBuilder::new(allocator) }.visit_program(program);
     }
@@ -86,6 +89,7 @@ impl<'a> VisitMut<'a> for NewerExpressions<'a> {
 fn is_newer(pattern: &str) -> bool {
     let mut names = 0;
     pattern.split("(?").skip(1).any(|rest| {
+        // `(?<=` and `(?<!` look behind and name no group.
         names += usize::from(rest.starts_with('<') && !rest.starts_with("<=") && !rest.starts_with("<!"));
         names > 1 || rest.starts_with(['i', 'm', 's', '-'])
     })

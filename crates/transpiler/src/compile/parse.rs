@@ -17,7 +17,9 @@ use crate::{SourceFile, diagnostic::first_span};
 /// switched the other way, because `<T>(x)` and `<div>` exclude each other and the name of a bundle says little. Of two
 /// failures, returns the one that got further.
 pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Result<Program<'a>, Diagnostics> {
+    // A name with another extension, or without one, means TypeScript.
     let named = SourceType::from_path(Path::new(source.name)).unwrap_or_else(|_| SourceType::ts());
+    // `.cjs` alone would make it a script, in which `export` is an error.
     let named = named.with_typescript_definition_off().with_module(true);
     let other = named.with_jsx(!named.is_jsx());
     let (language, parsed) = match parse_as(allocator, source.code, named) {
@@ -28,6 +30,7 @@ pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Re
             Err(_) => (named, Err(first)),
         },
     };
+    // What follows is about mistakes with types.
     if !language.is_typescript() {
         return parsed;
     }
@@ -40,8 +43,10 @@ pub(super) fn parse<'a>(allocator: &'a Allocator, source: &SourceFile<'a>) -> Re
 }
 
 fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType) -> Result<Program<'a>, Diagnostics> {
+    // Off by default. An invalid regular expression is an early error, which would keep the whole script from loading.
     let options = ParseOptions { parse_regular_expression: true, ..ParseOptions::default() };
     let parsed = Parser::new(allocator, code, source_type).with_options(options).parse();
+    // After a panic the tree is empty, so it has no decorators that could excuse an error.
     let mistakes = if parsed.panicked || !parsed.diagnostics.has_errors() {
         parsed.diagnostics
     } else {
@@ -52,6 +57,7 @@ fn parse_as<'a>(allocator: &'a Allocator, code: &'a str, source_type: SourceType
 
 /// Returns how far the parser got before its first error.
 fn furthest(diagnostics: &Diagnostics) -> u32 {
+    // The parser recovers from some errors and goes on; only up to the first one is the reading certainly right.
     diagnostics.iter().filter_map(first_span).map(|span| span.start).min().unwrap_or(0)
 }
 

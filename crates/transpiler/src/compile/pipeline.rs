@@ -35,11 +35,13 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Re
         return Err(reporter.finish());
     }
 
+    // Before the analysis: both steps move nodes, so scopes and references would no longer fit the tree.
     using_in_for::rewrite(&allocator, &mut program);
     super_calls::place(&allocator, &mut program);
     let decorators = decorators::Plan::of(&program, options);
     decorators.check(&mut reporter);
     let analyse = |program: &_| {
+        // The transformer adds scopes and symbols to the result; the excess capacity saves copying its tables.
         let builder = SemanticBuilder::new_compiler().with_enum_eval(true).with_excess_capacity(1.0);
         let analysed = builder.build(program);
         (analysed.semantic.into_scoping(), analysed.diagnostics)
@@ -49,6 +51,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Re
     reporter.add_all(DiagnosticKind::SyntaxError, mistakes.into_iter().filter(is_mistake).collect());
     imports::check_names(&scoping, &mut reporter);
     let namespaces = Namespaces::collect(&program, &scoping);
+    // Before the lowering, which removes the types, overloads and namespaces that decide what an export is.
     let exports = exports::find(&program, &scoping, namespaces.as_ref(), &mut reporter);
     let name = names::reserve(source.code, &scoping);
     let is_commonjs =
@@ -62,6 +65,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Re
 
     if let Some(namespaces) = namespaces {
         namespaces.lower(&allocator, &mut program);
+        // The errors of the source are reported above; `verify` finds those that the lowered form has.
         scoping = analyse(&program).0;
     }
     if decorators.is_needed() {
@@ -81,6 +85,7 @@ pub(super) fn compile(source: &SourceFile<'_>, options: &TranspileOptions) -> Re
     let printed = Codegen::new()
         .with_options(CodegenOptions {
             comments: CommentOptions::disabled(),
+            // The printer records positions only if it has a path.
             source_map_path: Some(PathBuf::default()),
             ..CodegenOptions::default()
         })

@@ -60,6 +60,7 @@ impl<'a> Visit<'a> for Uses<'_> {
 
     fn visit_call_expression(&mut self, it: &CallExpression<'a>) {
         if self.is_require(&it.callee) {
+            // A call alone passes nothing on: `require("x")` has to fail like in Node.js.
             self.visit_arguments(&it.arguments);
         } else {
             walk::walk_call_expression(self, it);

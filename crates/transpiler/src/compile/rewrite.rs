@@ -56,6 +56,7 @@ pub(crate) struct Import {
 impl Import {
     /// Returns whether the compiler added the import, and it refers to code that the script contains.
     pub(crate) fn is_generated(&self) -> bool {
+        // The span decides, too: a bundle may import a module of this name itself, which has to be refused.
         self.span == SPAN && (self.specifier.starts_with(HELPERS) || self.specifier.starts_with(JSX))
     }
 }
@@ -90,6 +91,7 @@ pub(crate) struct Binding {
 /// Rewrites `program` in place. `name` is unused in the program, also as a prefix.
 pub(super) fn rewrite<'a>(allocator: &'a Allocator, program: &mut Program<'a>, name: &str) -> Interface {
     let mut rewriter = Rewriter { ast: AstBuilder::new(allocator), name, interface: Interface::default() };
+    // A hashbang is only valid at the beginning of a script, and that is the harness.
     program.hashbang = None;
     let statements = program.body.take_in(&allocator);
     program.body = ArenaVec::with_capacity_in(statements.len(), &allocator);
@@ -98,6 +100,7 @@ pub(super) fn rewrite<'a>(allocator: &'a Allocator, program: &mut Program<'a>, n
             program.body.push(statement);
         }
     }
+    // `exports::find` has reported names that may not occur twice. The others are of declarations that merge.
     let mut seen = HashSet::new();
     rewriter.interface.exports.retain(|(exported, _)| seen.insert(exported.clone()));
     rewriter.interface
@@ -120,6 +123,7 @@ impl<'a> Rewriter<'a, '_> {
                 let imported = export.exported.as_ref().map_or_else(
                     || Imported::Names(Vec::new()),
                     |exported| {
+                        // Each of these names adds an export, so the number is not used twice.
                         let local = format!("{}_{}", self.name, self.interface.exports.len());
                         self.interface.exports.push((text(exported), local.clone()));
                         Imported::Namespace { local, default: None }
@@ -179,6 +183,7 @@ impl<'a> Rewriter<'a, '_> {
             }
         }
         let imported = match namespace {
+            // Beside `* as ns` the syntax allows only a default import.
             Some(local) => Imported::Namespace { local, default: bindings.pop().map(|binding| binding.local) },
             None => Imported::Names(bindings),
         };
@@ -212,6 +217,8 @@ impl<'a> Rewriter<'a, '_> {
         let generated = format!("{}_default", self.name);
         let (local, statement) = match declaration {
             ExportDefaultDeclarationKind::FunctionDeclaration(mut function) => {
+                // A function has to stay a declaration, because it is hoisted. So it gets a name, and at run time
+                // `rename` sets `default`.
                 if function.id.is_none() {
                     let id = oxc::str::Ident::from_str_in(&generated, &self.ast);
                     function.id = Some(BindingIdentifier::new(SPAN, id, &self.ast));

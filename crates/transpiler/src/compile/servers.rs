@@ -26,6 +26,7 @@ pub(super) fn is_handler(expression: &Expression<'_>) -> bool {
 /// Reports `Deno.serve(…)` and `Bun.serve(…)` at places that every load of the module executes.
 pub(super) fn check(program: &Program<'_>, scoping: &Scoping, reporter: &mut Reporter<'_>) {
     for statement in &program.body {
+        // A bundle may declare or import a `Deno` of its own.
         if let Some((name, span)) = started_by(statement).and_then(server)
             && scoping.root_unresolved_references().contains_key(name)
         {

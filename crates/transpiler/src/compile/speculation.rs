@@ -136,12 +136,16 @@ impl Scan<'_> {
                 self.angles = self.angles.saturating_sub(1);
                 self.last = Last::Greater;
             }
+            // The `>` of `=>` closes nothing.
             b'=' if next == b'>' => self.index += 1,
+            // `-1` may be a type, so a `<` before it may still begin type arguments.
             b'-' if next.is_ascii_digit() => {}
+            // These are not part of types, so the open `<` were comparisons.
             b'=' | b'+' | b'-' | b'*' | b'/' | b'%' | b'^' | b'~' => self.angles = 0,
             b'!' if next == b'=' => self.angles = 0,
             // The parser also supports the types of JSDoc, such as `!T`.
             b'!' => self.last = last,
+            // Unlike `&`, `|` and `?`, the doubled ones are not part of types.
             b'&' | b'|' | b'?' if next == byte => {
                 self.index += 1;
                 self.angles = 0;
@@ -154,6 +158,7 @@ impl Scan<'_> {
             b'(' if last == Last::Head => self.open(Bracket::Head),
             b'(' | b'[' | b'{' => self.open(Bracket::Plain(byte)),
             b')' | b']' | b'}' => {
+                // Set first, because `close` sets another value after `if (…)` and in a template.
                 self.last = Last::Operand;
                 self.close(byte);
             }
@@ -244,6 +249,7 @@ impl Scan<'_> {
 }
 
 fn is_word(byte: u8) -> bool {
+    // With `.`, so that `x.return` is one word and not a keyword.
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'#' | b'.' | b'\\' | 0x80..)
 }
 

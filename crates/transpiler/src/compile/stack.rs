@@ -13,11 +13,13 @@ use super::{pipeline, text::string_length};
 use crate::{SourceFile, TranspileError, TranspileOptions, WorkerScript, diagnostic::Reporter};
 
 /// Stack for everything but the parser, in bytes: walks over a tree as deep as [`super::depth`] permits.
+// Functions of an unoptimised build have larger stack frames.
 const BASE: usize = if cfg!(debug_assertions) { 512 << 20 } else { 128 << 20 };
 /// Maximum stack that the parser uses for one level, in bytes.
 const PER_LEVEL: usize = if cfg!(debug_assertions) { 12 << 10 } else { 4 << 10 };
 /// The largest stack that is requested, in bytes. If the host does not even have the address space, half of it is
 /// requested, and so on.
+// A compiler process has 12 GiB of address space (docs/security.md, "The compiler"), of which the heap needs a part.
 const LARGEST: usize = 8 << 30;
 /// Text that nests this deeply in the quick scan is refused before it is parsed.
 const PLAINLY_TOO_DEEP: usize = 3_000;
@@ -48,6 +50,7 @@ pub(crate) fn on_large_stack(
     };
     let mut outcome = run(stack);
     let mut smaller = stack / 2;
+    // With less than `BASE` the steps after the parser could overflow the stack, which is worse than an error.
     while outcome.is_err() && smaller > BASE {
         outcome = run(smaller);
         smaller /= 2;
@@ -136,6 +139,7 @@ fn opens_a_level(word: &[u8]) -> bool {
         b"with",
         b"yield",
     ];
+    // A word with an escape could be any of these, and a level too many does no harm.
     word.contains(&b'\\') || WORDS.contains(&word)
 }
 

@@ -57,8 +57,10 @@ impl<'a> Classes<'a> {
             return;
         };
         let declared = names_of_fields(class);
+        // A property that the class also declares is defined by that field.
         let fields = properties.into_iter().filter(|(name, _)| !declared.contains(name.as_str()));
         let fields: Vec<_> = fields.map(|(name, span)| self.field(name, span)).collect();
+        // `tsc` defines the properties of parameters before the other fields.
         class.body.body.splice(0..0, fields);
     }
 
@@ -175,6 +177,7 @@ impl<'a> VisitJsMut<'a> for Calls<'_, 'a> {
                 ast,
             ));
         }
+        // The value of `super()` is `this`, and the code around the call may use it.
         expressions.push(Expression::new_this_expression(SPAN, ast));
         *it = Expression::new_sequence_expression(SPAN, expressions, ast);
     }

@@ -6,6 +6,7 @@ pub(super) fn string_length(bytes: &[u8]) -> usize {
     while let Some(&byte) = bytes.get(index) {
         match byte {
             b'\\' => index += 1,
+            // A quote in a regular expression or in the text of an element rarely has a partner on its line.
             b'\n' => return 0,
             _ if byte == bytes[0] => return index,
             _ => {}

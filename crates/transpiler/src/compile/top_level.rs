@@ -15,6 +15,7 @@ use super::namespaces::Namespaces;
 use super::value_kind::{ValueKind, of_expression};
 
 /// How many names are followed to find out what a name stands for.
+// Names may form a circle, as in `const a = b, b = a`.
 const MAX_DEPTH: u8 = 8;
 
 /// The values that are declared at the top level of a module.
@@ -141,12 +142,14 @@ impl<'p, 'a> TopLevel<'p, 'a> {
     /// Follows names to a value, from declaration to declaration at most [`MAX_DEPTH`] times.
     fn of_name(&self, name: &str, depth: u8) -> ValueKind {
         let Some(symbol) = self.scoping.get_root_binding(Ident::from(name)) else {
+            // These three globals cannot be changed; any other global may be a function.
             return if name == "undefined" || name == "NaN" || name == "Infinity" {
                 ValueKind::Other("a plain value")
             } else {
                 ValueKind::Unknown
             };
         };
+        // An assignment may give the variable a function.
         if self.scoping.symbol_is_mutated(symbol) || depth > MAX_DEPTH {
             return ValueKind::Unknown;
         }

@@ -30,6 +30,7 @@ pub(super) fn of_expression(expression: &Expression<'_>, resolve: &dyn Fn(&str) 
         Expression::ObjectExpression(_) => ValueKind::Other("an object"),
         Expression::ArrayExpression(_) => ValueKind::Other("an array"),
         Expression::NewExpression(new) => match new.callee.get_inner_expression() {
+            // What these construct may be callable.
             Expression::Identifier(name) if name.name == "Function" || name.name == "Proxy" => ValueKind::Unknown,
             _ => ValueKind::Other("an object"),
         },
@@ -58,6 +59,7 @@ pub(super) fn of_expression(expression: &Expression<'_>, resolve: &dyn Fn(&str) 
             either(of_expression(&conditional.consequent, resolve), of_expression(&conditional.alternate, resolve))
         }
         Expression::LogicalExpression(logical) if logical.operator == LogicalOperator::And => {
+            // A falsy left side is not a function, so only the right side matters.
             of_expression(&logical.right, resolve)
         }
         Expression::LogicalExpression(logical) => {

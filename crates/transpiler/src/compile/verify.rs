@@ -32,6 +32,7 @@ pub(super) fn verify(
     };
     let offset = first_span(&mistake).map_or(0, |span| span.start);
     let place = LineIndex::new(generated).place(offset);
+    // Nodes that the lowering added have no position; the one before them is the nearest that there is.
     let origin = positions.take_while(|&[line, column, ..]| (line, column) <= place).last();
     let start = origin.map_or(0, |[_, _, line, column]| LineIndex::new(source).offset(line, column));
     let help = mistake.help.as_deref().map(ToOwned::to_owned);

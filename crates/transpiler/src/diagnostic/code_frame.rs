@@ -23,6 +23,7 @@ pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, lengt
         frame.push_str(format!("{mark} {:>gutter$} | {text}", number + 1).trim_end());
         frame.push('\n');
         if number == line {
+            // Tabs stay tabs, because their width is known to the terminal only.
             let before: String = index
                 .line(number)
                 .chars()
@@ -31,6 +32,7 @@ pub(super) fn render(index: &LineIndex<'_>, line: usize, character: usize, lengt
                 .map(|symbol| if symbol == '\t' { '\t' } else { ' ' })
                 .collect();
             let ellipsis = if skip > 0 { " " } else { "" };
+            // At least one, because an error at the end of a line marks no character.
             let carets = "^".repeat(length.clamp(1, WIDTH.saturating_sub(character - skip).max(1)));
             frame.extend([" ".repeat(gutter + 2).as_str(), " | ", ellipsis, &before, &carets, "\n"]);
         }
@@ -47,6 +49,7 @@ fn clip(line: &str, skip: usize) -> String {
     if skip > 0 && !line.is_empty() {
         text.push('…');
     }
+    // An escape sequence in a bundle must not act on the terminal of its reader.
     text.extend(
         rest.by_ref().take(WIDTH).map(|symbol| if symbol.is_control() && symbol != '\t' { '\u{FFFD}' } else { symbol }),
     );

@@ -17,6 +17,7 @@ impl<'a> LineIndex<'a> {
             match byte {
                 b'\n' => starts.push(index + 1),
                 b'\r' if bytes.get(index + 1) != Some(&b'\n') => starts.push(index + 1),
+                // U+2028 and U+2029 are three bytes in UTF-8.
                 0xE2 if matches!(bytes.get(index + 1..index + 3), Some([0x80, 0xA8 | 0xA9])) => starts.push(index + 3),
                 _ => {}
             }

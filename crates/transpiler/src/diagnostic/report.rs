@@ -28,9 +28,11 @@ impl<'a> Reporter<'a> {
         if self.found.len() >= MAX_DIAGNOSTICS {
             return;
         }
+        // Built for each error, and not in `new`, because most bundles have none.
         let index = LineIndex::new(self.code);
         let (line, before) = index.locate(span.start as usize);
         let marked = self.code.get(span.start as usize..span.end as usize).unwrap_or_default();
+        // The frame marks one line, also if the span goes on.
         let length = marked.lines().next().unwrap_or_default().chars().count();
         let diagnostic = Diagnostic {
             kind,

@@ -14,6 +14,7 @@ use super::literal::string;
 
 /// The parts of the harness, one file for each subject. Together they are the body of one function.
 const PARTS: &[&str] = &[
+    // First: the other parts use what this one takes from the global object.
     include_str!("../../js/harness/intrinsics.js"),
     include_str!("../../js/harness/launch.js"),
     include_str!("../../js/harness/children.js"),
@@ -21,6 +22,7 @@ const PARTS: &[&str] = &[
     include_str!("../../js/harness/sites.js"),
     include_str!("../../js/harness/modules.js"),
     include_str!("../../js/harness/module.js"),
+    // `module.js` returns if the script was not invoked, so whatever all modules need stands above.
     include_str!("../../js/harness/output.js"),
     include_str!("../../js/harness/streams.js"),
     include_str!("../../js/harness/hints.js"),
@@ -39,6 +41,7 @@ const RARE_PARTS: &[&str] = &[
 ];
 
 /// The name of the harness in stack traces.
+// `js/harness/stack.js` removes the frames with this name.
 const SOURCE_NAME: &str = "workers:harness";
 
 /// The name of the global object in the harness and its configuration. The names of its properties may be redefined in
@@ -52,6 +55,7 @@ const PREPARE: &str = include_str!("../../js/template/prepare.cjs");
 pub(super) fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
+        // The quotes are replaced, too, because `string` adds its own.
         let body = PARTS.concat().replace("\"$RARE$\"", &string(rare_text())).replace("$RARE_ID$", &id(rare_text()));
         program("config", &body)
     })
@@ -116,6 +120,7 @@ pub(crate) fn prepare_module() -> String {
 pub(super) fn one_line(expression: &str) -> String {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, expression, SourceType::mjs()).parse();
+    // Only texts of this crate come here, so the tests see every mistake.
     debug_assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
     let printed = Codegen::new().with_options(CodegenOptions::minify()).build(&parsed.program).code;
     // The remaining line ends are in template literals, where an escape means the same.

@@ -8,6 +8,7 @@ use crate::compile::{HELPERS, JSX};
 /// Returns the value that a generated import stands for: for a helper, an object with it as `default`; for JSX, the
 /// module of the factory. `name` is the variable of the harness.
 pub(super) fn value_of(name: &str, specifier: &str) -> Option<String> {
+    // The transformer imports from `workers:jsx/jsx-runtime`, and from `workers:jsx` where a key follows a spread.
     if specifier.starts_with(JSX) {
         return Some(enclosed(name, include_str!("../../js/helpers/jsx.js")));
     }
@@ -29,6 +30,7 @@ fn enclosed(name: &str, source: &str) -> String {
     let program = Parser::new(&allocator, source, SourceType::mjs()).parse().program;
     let scoping = SemanticBuilder::new().build(&program).semantic.into_scoping();
     let mut globals: Vec<&str> = scoping.root_unresolved_references().keys().map(oxc::str::Ident::as_str).collect();
+    // The keys of a hash map come in any order, but the same bundle has to give the same script.
     globals.sort_unstable();
     let helper = one_line(source);
     if globals.is_empty() { helper } else { format!("(({{{}}})=>{helper})({name}.globals)", globals.join(",")) }

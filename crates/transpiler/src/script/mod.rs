@@ -56,6 +56,8 @@ pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String
     let prelude = prelude::write(name, body.prelude)?;
     let positions = body.positions.as_ref().map(Positions::as_str).unwrap_or_default();
     let harness = harness::expression();
+    // Scripts need Node.js 20.16 or 22.3 because of `process.getBuiltinModule`; it is read before user code can replace
+    // it. The function of positions is hoisted, so line 1 can name it.
     let config = format!(
         "{{url:import.meta.url,main:import.meta.main,self:()=>import(import.meta.url),file:{},name:{},positions:{name}_positions,builtin:{GLOBAL}.process.getBuiltinModule}}",
         string(file),
@@ -63,6 +65,8 @@ pub(crate) fn assemble(file: &str, name: &str, body: &Body<'_>) -> Result<String
     );
     let rename = body.default_name.as_ref().map(|default| format!("{name}.rename({default});"));
     let require = body.needs_require.then(|| format!("const require={name}.require();"));
+    // Arrow functions, because an export may be assigned later. A computed key, because `__proto__` as a plain one
+    // would set the prototype; and without a prototype, `toString` is not one of the functions.
     let functions: Vec<String> =
         body.functions.iter().map(|function| format!(",[{}]:()=>{}", string(&function.name), function.local)).collect();
     let functions = functions.concat();

@@ -43,6 +43,7 @@ fn push(text: &mut String, number: i64) {
     let mut rest = number.unsigned_abs() << 1 | u64::from(number < 0);
     loop {
         let more = rest >> 5 != 0;
+        // Five bits fit into every `usize`.
         let digit = usize::try_from(rest & 31).unwrap_or_default() | usize::from(more) << 5;
         text.push(char::from(DIGITS[digit]));
         rest >>= 5;

@@ -51,6 +51,7 @@ impl<'a> Build<'a> {
     }
 
     pub(super) fn number(self, number: usize) -> Expression<'a> {
+        // An `f64` holds every `u32`, but not every `usize`; a bundle has fewer members and parameters.
         self.float(u32::try_from(number).map_or(f64::NAN, f64::from))
     }
 

@@ -40,6 +40,7 @@ struct Lowered<'a> {
 impl<'a> Lowering<'a, '_> {
     /// Lowers a class declaration in place.
     pub(super) fn legacy_declaration(&mut self, class: &mut Class<'a>) {
+        // A decorated default export without a name is an expression by now.
         let Some(id) = &class.id else {
             return;
         };
@@ -79,6 +80,7 @@ impl<'a> Lowering<'a, '_> {
         // Decorators run outside of the class, so they are visited before the contents of the class.
         let mut own = self.legacy_list(class.decorators.take_in(build.ast));
         let decorations = self.legacy_members(class, &mut own);
+        // Only decorators of the class itself can replace it.
         let alias = class.id.as_ref().and_then(|id| id.symbol_id.get()).filter(|_| !own.is_empty());
         let mut used = None;
         if let Some(symbol) = alias {
@@ -89,6 +91,7 @@ impl<'a> Lowering<'a, '_> {
         if alias.is_some() {
             used = self.aliases.pop().filter(|alias| alias.is_used).map(|alias| alias.variable);
         }
+        // A class expression has declared its variable already.
         if let (Some(used), None) = (&used, variable) {
             self.declare(used.clone());
         }
@@ -97,6 +100,7 @@ impl<'a> Lowering<'a, '_> {
             let Some(key) = class.body.body.get_mut(decoration.element).and_then(key_of) else {
                 continue;
             };
+            // A computed key is evaluated once, in the class; the calls after the class use its variable.
             let name = self.name_of_key(key);
             decoration.list = self.inside(class, decoration.list);
             members.push((decoration, name));
@@ -104,6 +108,7 @@ impl<'a> Lowering<'a, '_> {
         own = self.inside(class, own);
         Members::lower(self, class, None, false, span);
         if let Some(used) = &used {
+            // Before the static initialisers, which may name the class.
             let kept = build.static_block([build.statement(build.assign(used, build.this()))]);
             class.body.body.insert(0, kept);
         }
@@ -119,6 +124,7 @@ impl<'a> Lowering<'a, '_> {
         for (decoration, name) in instance.into_iter().chain(statics) {
             let target = build.name(class);
             let target = if decoration.is_static { target } else { build.member(target, "prototype") };
+            // `tsc` passes the same: for `null` the helper reads the descriptor, and a field has none.
             let descriptor = if decoration.is_field { build.undefined() } else { build.null() };
             let arguments = vec![build.array(decoration.list), target, name.expression(build), descriptor];
             calls.push(at(decoration.span, build.call(build.name(&decorate), arguments)));
@@ -126,6 +132,7 @@ impl<'a> Lowering<'a, '_> {
         if !lowered.class.is_empty() {
             let arguments = vec![build.array(lowered.class), build.name(class)];
             let mut value = at(lowered.span, build.call(build.name(&decorate), arguments));
+            // In a class expression both are the same variable.
             if let Some(alias) = lowered.alias.filter(|alias| alias != class) {
                 value = build.assign(&alias, value);
             }
@@ -176,6 +183,8 @@ impl<'a> Lowering<'a, '_> {
                 let is_second =
                     accessors_with(&class.body.body, index).any(|other| other < index && taken[other].is_decorated);
                 if decorators.is_empty() || is_second {
+                    // Put back for the accessor that has decorators. If neither has any, they have no effect, as with
+                    // `tsc`.
                     if let (Some(parameters), false) = (parameters, is_second) {
                         taken[index].parameters = parameters;
                     }
@@ -183,6 +192,7 @@ impl<'a> Lowering<'a, '_> {
                 }
             }
             let mut list = self.legacy_list(decorators);
+            // The last ones in the list are called first: `tsc` calls the parameters' decorators before the member's.
             for (position, decorators) in parameters.into_iter().flatten() {
                 list.extend(self.legacy_parameter(position, decorators));
             }

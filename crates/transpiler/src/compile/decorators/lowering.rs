@@ -196,6 +196,7 @@ impl<'a, 's> Lowering<'a, 's> {
     /// Visits the contents of a class. `statics` is the variable of the class's helper object, if the class has private
     /// static members and a decorator may replace it.
     pub(super) fn class_parts(&mut self, class: &mut Class<'a>, statics: Option<&str>) {
+        // Before the private names of the class: ECMAScript evaluates the heritage with those of the classes around it.
         if let Some(heritage) = &mut class.heritage {
             self.visit_expression(&mut heritage.expression);
         }
@@ -209,6 +210,7 @@ impl<'a, 's> Lowering<'a, 's> {
     fn member(&mut self, element: &mut ClassElement<'a>, statics: Option<&str>) {
         match element {
             ClassElement::StaticBlock(it) => {
+                // A static block has a `this` of its own.
                 let this = self.this.take();
                 self.visit_statements(&mut it.body);
                 self.this = this;
@@ -219,6 +221,7 @@ impl<'a, 's> Lowering<'a, 's> {
                 let is_private_static = it.r#static && matches!(it.key, PropertyKey::PrivateIdentifier(_));
                 let own = statics.filter(|_| is_private_static).map(ToOwned::to_owned);
                 let this = std::mem::replace(&mut self.this, own);
+                // Not `visit_function`, which would reset `this`.
                 walk_mut::walk_function(self, &mut it.value, ScopeFlags::Function);
                 self.this = this;
             }
@@ -274,6 +277,7 @@ impl<'a, 's> Lowering<'a, 's> {
     /// Returns the variable of the helper object for the private static member `name`, if there is such a member in a
     /// class that may be replaced.
     fn statics_of(&self, name: &str) -> Option<&str> {
+        // A class may declare a private name of a class around it again, so the innermost one counts.
         let names = self.private_names.iter().rev().find(|names| names.all.contains(name))?;
         let (statics, variable) = names.statics.as_ref()?;
         statics.contains(name).then_some(variable)
@@ -328,6 +332,7 @@ fn pattern_name(pattern: &BindingPattern<'_>) -> Option<String> {
 
 impl<'a> VisitMut<'a> for Lowering<'a, '_> {
     fn visit_statements(&mut self, it: &mut ArenaVec<'a, Statement<'a>>) {
+        // Statements are a place for variables, also inside of a parameter.
         let isolate = std::mem::take(&mut self.isolate);
         let statements = it.take_in(self.build.ast);
         let mut list = ArenaVec::with_capacity_in(statements.len(), self.build.ast);
@@ -350,6 +355,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
             self.isolate = true;
             return;
         }
+        // The name is for this expression only, and not for a class inside of it.
         let pending = self.pending.take();
         match it {
             Expression::ParenthesizedExpression(_)
@@ -357,6 +363,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
             | Expression::TSSatisfiesExpression(_)
             | Expression::TSNonNullExpression(_)
             | Expression::TSTypeAssertion(_) => {
+                // In ECMAScript a class in parentheses is still anonymous, and types do not exist for it.
                 self.pending = pending;
                 walk_mut::walk_expression(self, it);
                 self.pending = None;
@@ -395,6 +402,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
     }
 
     fn visit_function(&mut self, it: &mut Function<'a>, flags: ScopeFlags) {
+        // A function has a `this` of its own. Arrow functions, which do not, are not visited here.
         let this = self.this.take();
         walk_mut::walk_function(self, it, flags);
         self.this = this;
@@ -471,6 +479,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
 
     fn visit_assignment_expression(&mut self, it: &mut AssignmentExpression<'a>) {
         self.visit_assignment_target(&mut it.left);
+        // In ECMAScript only these operators give an anonymous class the name of their target.
         let names = matches!(
             it.operator,
             AssignmentOperator::Assign
@@ -496,6 +505,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
     }
 
     fn visit_object_property(&mut self, it: &mut ObjectProperty<'a>) {
+        // `{ C }` becomes `{ C: $w_d1.c }`.
         it.shorthand &= !matches!(&it.value, Expression::Identifier(name) if self.alias(name).is_some());
         // `__proto__: value` sets the prototype and is not a property.
         let names = it.kind == PropertyKind::Init
@@ -509,6 +519,7 @@ impl<'a> VisitMut<'a> for Lowering<'a, '_> {
     }
 
     fn visit_call_expression(&mut self, it: &mut CallExpression<'a>) {
+        // Asked before the walk, which replaces the name.
         let is_alias = self.is_alias(&it.callee);
         walk_mut::walk_call_expression(self, it);
         if is_alias {

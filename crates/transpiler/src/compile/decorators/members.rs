@@ -16,6 +16,8 @@ use super::{
     names,
 };
 
+// `js/helpers/standard.js` has the same numbers, with the kind in the lowest three bits. `access` relies on the order:
+// from `SETTER` on, a member can be written.
 const GETTER: usize = 1;
 const SETTER: usize = 2;
 const FIELD: usize = 3;
@@ -68,6 +70,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
             lowering,
             build,
             variable,
+            // If the class has decorators, they were passed to the helper before the class began.
             has_begun: is_replaceable,
             is_replaceable,
             class: None,
@@ -77,9 +80,11 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         };
         if let Some(variable) = variable {
             let derived = if is_derived { build.number(1) } else { build.number(0) };
+            // The first static element: all decorators are applied before a static initialiser runs.
             let apply = at(span, build.call_on(variable, "a", vec![build.this(), derived]));
             members.list.push(build.static_block([build.statement(apply)]));
             if has_methods {
+                // The proposal runs what decorators of methods add before the first field of the instance is defined.
                 members.pending.push(build.call_on(variable, "n", vec![build.this()]));
             }
         }
@@ -93,15 +98,18 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
     fn end(&mut self, span: Span) {
         let build = self.build;
         if !self.pending.is_empty() {
+            // No field is left that could run them. A private one is not visible to user code.
             let pending = build.sequence(std::mem::take(&mut self.pending));
             let name = self.lowering.fresh();
             self.list.push(build.private_field(&name, Some(pending), false));
         }
         if let (Some(variable), true) = (self.variable, self.is_replaceable) {
+            // What the decorators of the class add runs last, when all static fields exist.
             let end = at(span, build.call_on(variable, "z", Vec::new()));
             self.list.push(build.static_block([build.statement(end)]));
         }
         if let Some(class) = &self.class {
+            // Before the static initialisers, which may use the accessors.
             let kept = build.static_block([build.statement(build.assign(class, build.this()))]);
             self.list.insert(0, kept);
         }
@@ -145,6 +153,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
     ) -> (Expression<'a>, usize) {
         let build = self.build;
         let variable = self.variable.unwrap_or_default();
+        // Without decorators of the class its first key makes the helper object, a new one each time the class is
+        // evaluated.
         let object = if self.has_begun {
             build.name(variable)
         } else {
@@ -201,6 +211,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
                 (kind, &["value"], build.statement(self.call("w", vec![index, this, build.name("value")])))
             }
             MethodDefinitionKind::Get => (kind, &[], build.return_(self.call("g", vec![index, this]))),
+            // A private method cannot be assigned, so a getter returns the decorated one.
             _ => (MethodDefinitionKind::Get, &[], build.return_(self.call("m", vec![index]))),
         };
         let key = build.private_key(name);
@@ -226,6 +237,8 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         } else {
             self.tell(flags, Some(decorated), argument(build, key), Vec::new())
         };
+        // ECMAScript evaluates all keys in source order before the first static element. That is when the proposal
+        // evaluates decorators.
         method.key = key.into();
         method.computed = true;
         self.list.push(ClassElement::MethodDefinition(method));
@@ -283,6 +296,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         if !is_anonymous(&value) {
             return Some(value);
         }
+        // As an argument of a call, the function would not get the name of the field.
         let name = self.lowering.name_of_key(key);
         Some(name.give(self.build, value))
     }
@@ -334,6 +348,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
         }
         let build = self.build;
         let name = self.lowering.fresh();
+        // A method, because the helper can set its `this`, and `super` works in it.
         let body = build.vec([build.return_(value)]);
         let key = build.private_key(&name);
         self.list.push(build.method(MethodDefinitionKind::Method, key, true, &[], body));
@@ -387,6 +402,7 @@ impl<'a, 'l, 's> Members<'a, 'l, 's> {
                 self.tell(flags, Some(decorated), key, Vec::new())
             };
             index = Some(told);
+            // The key must be evaluated once only, so the setter gets it from the helper.
             [key.into(), self.call("k", vec![build.number(told)]).into()]
         } else if let Some(name) = &private {
             [build.private_key(name), build.private_key(name)]

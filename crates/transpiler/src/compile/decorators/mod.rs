@@ -88,6 +88,7 @@ impl Plan {
         let mut lowering = Lowering::new(build, self.kind, scoping, prefix);
         lowering.visit_program(program);
         for helper in lowering.helpers {
+            // As an import, which `rewrite` handles like those of the transformer's own helpers.
             let module = format!("{HELPERS}/helpers/{helper}");
             program.body.insert(0, build.import_default(&format!("{prefix}_{helper}"), &module));
         }

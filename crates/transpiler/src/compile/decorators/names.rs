@@ -58,6 +58,7 @@ pub(super) fn literal(key: &PropertyKey<'_>) -> Option<Name> {
     match key {
         PropertyKey::StaticIdentifier(name) => Some(Name::Text(name.name.to_string())),
         PropertyKey::PrivateIdentifier(name) => Some(Name::Text(format!("#{}", name.name))),
+        // A text with a lone surrogate has escapes of the parser in its `value`, which are not part of the name.
         PropertyKey::StringLiteral(text) if !text.lone_surrogates => Some(Name::Text(text.value.to_string())),
         PropertyKey::NumericLiteral(number) => Some(Name::Number(number.value)),
         _ => None,

@@ -69,6 +69,7 @@ impl<'a> Lowering<'a, '_> {
         match (lowered.begin, lowered.variable) {
             (Some(begin), Some(variable)) => {
                 let value = match name {
+                    // Only for the name: the helper object has the class that is the result.
                     Some(name) => name.object(build, value),
                     None => value,
                 };
@@ -84,9 +85,11 @@ impl<'a> Lowering<'a, '_> {
     fn standard_class(&mut self, class: &mut Class<'a>, name: Option<&Name>) -> Lowered<'a> {
         let build = self.build;
         let members = class.body.body.iter().flat_map(inspect::decorators_of);
+        // Stack traces name this place for what runs while the class is defined.
         let span = class.decorators.iter().chain(members).next().map_or(class.span, GetSpan::span);
         let variable = inspect::has_decorators(class).then(|| self.temporary());
         let standard = self.helper("standard");
+        // Before the alias is added: these are evaluated when the helper object does not exist yet.
         self.decorators(&mut class.decorators);
         let decorators = class.decorators.take_in(build.ast);
         let mut begin = None;
@@ -100,6 +103,7 @@ impl<'a> Lowering<'a, '_> {
             let call = at(span, build.call(build.name(&standard), vec![name, list]));
             begin = Some(build.assign(variable, call));
         }
+        // Only decorators of the class itself can replace it.
         let replaced = variable.clone().filter(|_| begin.is_some());
         let alias = class.id.as_ref().and_then(|id| id.symbol_id.get()).zip(replaced.clone());
         let has_alias = alias.is_some();
@@ -134,6 +138,7 @@ impl<'a> Lowering<'a, '_> {
             _ => return expression,
         };
         let receiver = match object {
+            // `super` is no value that a variable could hold, and what it finds is called on `this`.
             Expression::Super(_) | Expression::ThisExpression(_) => build.this(),
             object => {
                 let variable = self.temporary();

@@ -19,6 +19,7 @@ impl Aliases {
         let root_references: HashSet<ReferenceId> = roots.values().copied().collect();
         let used = |symbol: &SymbolId| {
             let references = scoping.get_resolved_reference_ids(*symbol).iter();
+            // The path of another alias is no use yet, because that alias may stand for a type.
             references.filter(|reference| !root_references.contains(reference)).any(|&id| scoping.get_reference(id).is_value())
         };
         let mut to_visit: Vec<SymbolId> = spaces

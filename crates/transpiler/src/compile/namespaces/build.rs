@@ -145,6 +145,7 @@ impl<'a> Build<'a> {
         } else {
             Expression::new_numeric_literal(SPAN, value.abs(), None, NumberBase::Decimal, ast)
         };
+        // -0 is no exception in `tsc` either: it writes 0.
         if value < 0.0 {
             Expression::new_unary_expression(SPAN, UnaryOperator::UnaryNegation, positive, ast)
         } else {

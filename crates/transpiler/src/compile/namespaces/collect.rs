@@ -91,6 +91,7 @@ impl<'a> VisitJs<'a> for Collector<'_, 'a> {
     }
 
     fn visit_statement(&mut self, it: &Statement<'a>) {
+        // Only the statement itself belongs to the block, and not the statements inside of it.
         let home = self.home.take();
         match (it, home) {
             (Statement::ExportDeclaration(export), _) => {
@@ -119,6 +120,7 @@ impl<'a> Collector<'_, 'a> {
             Declaration::TSNamespaceDeclaration(namespace) => self.namespace(namespace, home, false),
             Declaration::TSEnumDeclaration(declared) => self.enumeration(declared, home),
             Declaration::TSImportEqualsDeclaration(alias) => self.alias(alias, home),
+            // These only declare, so nothing in them is emitted.
             Declaration::TSGlobalDeclaration(_) | Declaration::TSExternalModuleDeclaration(_) => {}
             Declaration::TSTypeAliasDeclaration(alias) => self.export_type(&alias.id, home),
             Declaration::TSInterfaceDeclaration(interface) => self.export_type(&interface.id, home),
@@ -214,6 +216,7 @@ impl<'a> Collector<'_, 'a> {
             return;
         };
         for declarator in &variables.declarations {
+            // Any other variable may get a function later.
             let is_name = declarator.id.is_binding_identifier() && variables.kind.is_const();
             let kind = match &declarator.init {
                 Some(value) if is_name => of_expression(value, &|_| ValueKind::Unknown),
@@ -254,6 +257,7 @@ impl<'a> Collector<'_, 'a> {
 
     fn export_type(&mut self, id: &BindingIdentifier<'a>, home: Option<Home>) {
         if let Some(home) = home {
+            // A value may have the same name, and only the value matters at run time.
             self.found.spaces.all[home.space.0].exports.entry(id.name.as_str()).or_insert(Thing::Type);
         }
     }
@@ -281,6 +285,7 @@ impl<'a> Collector<'_, 'a> {
         self.found.spaces.of_symbol.insert(symbol, space);
         if let Some(home) = home {
             let exports = &mut self.found.spaces.all[home.space.0].exports;
+            // A namespace of types may share its name with a variable, which counts.
             if !matches!(exports.get(id.name.as_str()), Some(Thing::Value(_))) {
                 exports.insert(id.name.as_str(), Thing::Space(space));
             }

@@ -67,6 +67,7 @@ impl<'a> VisitJs<'a> for Evaluator<'_, '_, 'a> {
 
     fn visit_variable_declaration(&mut self, it: &VariableDeclaration<'a>) {
         if it.kind.is_const() {
+            // `tsc` does not evaluate a constant that has a type.
             for declarator in it.declarations.iter().filter(|declarator| declarator.type_annotation.is_none()) {
                 let name = declarator.id.get_binding_identifier().and_then(|name| name.symbol_id.get());
                 if let (Some(symbol), Some(value)) = (name, &declarator.init)
@@ -84,6 +85,7 @@ impl<'a> VisitJs<'a> for Evaluator<'_, '_, 'a> {
         else {
             return;
         };
+        // The walk below enters the scope too late for the initialisers.
         self.scopes.extend(it.scope_id.get());
         let mut previous = Some(-1.0);
         for member in &it.members {
@@ -121,6 +123,7 @@ impl<'a> Evaluator<'_, '_, 'a> {
         match expression {
             Expression::ParenthesizedExpression(inner) => self.of(&inner.expression),
             Expression::NumericLiteral(number) => Some(Constant::Number(number.value)),
+            // A Rust string cannot hold these, so the initialiser is written as it is.
             Expression::StringLiteral(text) if text.lone_surrogates => Some(Constant::SomeText),
             Expression::StringLiteral(text) => Some(Constant::Text(text.value.to_string())),
             Expression::TemplateLiteral(template) => {
@@ -131,6 +134,7 @@ impl<'a> Evaluator<'_, '_, 'a> {
                     };
                     whole.push_str(&cooked);
                     if let Some(inner) = template.expressions.get(index) {
+                        // The value is unknown, but it is a text: such a member has no way back to its name.
                         let Some(text) = self.of(inner).as_ref().and_then(text) else {
                             return Some(Constant::SomeText);
                         };
@@ -234,6 +238,7 @@ fn concatenation(left: Option<&Constant>, right: Option<&Constant>) -> Option<Co
 fn text(constant: &Constant) -> Option<String> {
     match constant {
         Constant::Text(text) => Some(text.clone()),
+        // Below this limit both languages write all digits and no exponent. `+ 0.0` turns -0 into 0.
         Constant::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
             Some(format!("{:.0}", number + 0.0))
         }
@@ -247,6 +252,7 @@ fn to_int32(number: f64) -> i32 {
         return 0;
     }
     let remainder = number.trunc().rem_euclid(4_294_967_296.0);
+    // The second cast keeps the low 32 bits, which is ToInt32 of ECMAScript.
     (remainder as i64) as i32
 }
 
@@ -269,6 +275,7 @@ fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> Option<f64> {
         BinaryOperator::BitwiseOR => f64::from(to_int32(left) | to_int32(right)),
         BinaryOperator::BitwiseAnd => f64::from(to_int32(left) & to_int32(right)),
         BinaryOperator::BitwiseXOR => f64::from(to_int32(left) ^ to_int32(right)),
+        // ECMAScript shifts by the low five bits of the right side, and so do wrapping shifts.
         BinaryOperator::ShiftLeft => f64::from(to_int32(left).wrapping_shl(to_uint32(right))),
         BinaryOperator::ShiftRight => f64::from(to_int32(left).wrapping_shr(to_uint32(right))),
         BinaryOperator::ShiftRightZeroFill => f64::from(to_uint32(left).wrapping_shr(to_uint32(right))),

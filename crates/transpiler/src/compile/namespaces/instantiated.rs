@@ -17,6 +17,7 @@ fn statement(statement: &Statement<'_>) -> bool {
             Declaration::TSImportEqualsDeclaration(alias) => alias.import_kind.is_value(),
             declared => declaration(declared),
         },
+        // As in TypeScript, an alias that is not exported does not make a namespace exist.
         Statement::ImportDeclaration(_) | Statement::TSImportEqualsDeclaration(_) => false,
         statement => statement.as_declaration().is_none_or(declaration),
     }

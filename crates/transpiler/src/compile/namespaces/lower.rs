@@ -85,6 +85,7 @@ impl<'a> VisitJsMut<'a> for Lowerer<'_, '_, 'a> {
     }
 
     fn visit_expression(&mut self, it: &mut Expression<'a>) {
+        // Before the walk: the property that replaces the name has no reference, so it is not replaced again.
         self.references.expression(it);
         walk_js_mut::walk_expression(self, it);
     }
@@ -95,6 +96,7 @@ impl<'a> VisitJsMut<'a> for Lowerer<'_, '_, 'a> {
     }
 
     fn visit_object_property(&mut self, it: &mut ObjectProperty<'a>) {
+        // First, because `property` looks at whether the value was replaced.
         walk_js_mut::walk_object_property(self, it);
         References::property(it);
     }
@@ -153,6 +155,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
             }
             mut other => {
                 self.visit_statement(&mut other);
+                // From here on: a namespace before its class declares a variable, so that `verify` reports the class.
                 list.declared.extend(class_of(&other).map(ToOwned::to_owned));
                 list.statements.push(other);
             }
@@ -196,6 +199,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
                 let name = name.map(|name| name.name);
                 list.declared.extend(class_in(&declaration).map(ToOwned::to_owned));
                 list.statements.push(Statement::from(declaration));
+                // `tsc` exports a function where it stands, too, although it exists before.
                 list.statements.extend(name.map(|name| self.build().export(home, &name)));
             }
             _ => {}
@@ -212,6 +216,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         let span = variables.span;
         let mut assignments = ArenaVec::new_in(&self.allocator);
         for mut declarator in variables.declarations {
+            // `tsc` adds no property before the first assignment.
             let Some(mut value) = declarator.init.take() else {
                 continue;
             };
@@ -283,6 +288,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
             };
             let key_node = || build.text(key);
             let mut assignment = build.assign_key(member.span, parameter, key_node(), value);
+            // In TypeScript a text does not lead back to the name of its member.
             if !matches!(constant, Some(Constant::Text(_) | Constant::SomeText)) {
                 assignment = build.assign_key(member.span, parameter, assignment, key_node());
             }
@@ -297,6 +303,7 @@ impl<'c, 'a> Lowerer<'c, '_, 'a> {
         if !list.declared.insert(header.name.to_owned()) {
             return;
         }
+        // `tsc` writes `var` at the top level of a file, and `let` in functions and namespaces.
         let is_top = self.place.lists == 1;
         let kind = if is_top { VariableDeclarationKind::Var } else { VariableDeclarationKind::Let };
         let build = self.build();

@@ -108,6 +108,7 @@ impl<'a> Spaces<'_, 'a> {
         for scope in self.scoping.scope_ancestors(scope) {
             let block = self.blocks.get(&scope);
             if let Some(block) = block.filter(|block| block.is_enum) {
+                // The scope binds the members of this block only; the space has those of all blocks.
                 if self.space(block.space).members.contains(name) {
                     return Found::Property(scope);
                 }
@@ -132,6 +133,7 @@ impl<'a> Spaces<'_, 'a> {
 
     /// Returns whether a name is bound to a value. A namespace of types does not count.
     fn binds_value(&self, symbol: SymbolId) -> bool {
+        // All blocks of a namespace together decide whether it is a value, and `exists` knows them.
         let flags = self.scoping.symbol_flags(symbol) - SymbolFlags::ValueModule;
         flags.is_value() || self.of_symbol.get(&symbol).is_some_and(|&space| self.exists(space))
     }
@@ -237,6 +239,7 @@ impl<'a> Spaces<'_, 'a> {
         if aliases >= MAX_ALIASES {
             return Thing::Value(Value::UNKNOWN);
         }
+        // A circle of aliases ends at this entry.
         self.followed.borrow_mut().insert(symbol, Thing::Value(Value::UNKNOWN));
         let thing = self.follow(alias.scope, &alias.path, aliases + 1);
         self.followed.borrow_mut().insert(symbol, thing);
