@@ -123,6 +123,7 @@ impl WarmPool {
         // Without a slot, the pool was cleared meanwhile; the sandbox ends when it is dropped.
         let index = claimed.or_else(|| state.slots.iter().position(is_free))?;
         let mut slot = state.slots.remove(index);
+        // Without a sandbox the slot is dropped with its claim, and the call that waits makes its own at once.
         let sandbox = made?;
         let unclaimed = match slot.claim.take() {
             Some(claim) => claim.send(sandbox).err(),
