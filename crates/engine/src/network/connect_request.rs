@@ -91,6 +91,7 @@ impl ConnectRequest {
             return Err(Errno::SRCH);
         }
         let kind = SocketKind::of(socket.get(on))?;
+        // By the socket and not by a list of descriptors, because a process can copy descriptors and pass them on.
         let namespace = network_namespace_of(socket.get(on)).map_err(|_| Errno::NOTSOCK)?;
         let flags = rustix::fs::fcntl_getfl(socket.get(on))?;
         Ok(Self {

@@ -19,6 +19,7 @@ impl ResolvedNames {
     /// Adds the addresses of a name.
     pub(super) fn insert(&mut self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         for address in addresses {
+            // A name that is looked up again moves to the end, so that it is not the first one to be dropped.
             self.entries.retain(|(known, under)| *known != address || under != name);
             if self.entries.len() >= MOST {
                 self.entries.pop_front();
