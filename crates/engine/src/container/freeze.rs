@@ -156,6 +156,7 @@ impl Freeze<'_> {
         name: &CStr,
         depth: usize,
     ) -> io::Result<()> {
+        // Closed to others until all is in it; then `own_directory` sets owner and mode.
         mkdirat(target, name, Mode::RWXU)?;
         let made = open(target, name, DIRECTORY_FLAGS)?;
         self.here.push(OsStr::from_bytes(name.to_bytes()));

@@ -77,6 +77,7 @@ impl ConnectRequest {
         // In the kernel, the number and the length are 32 bits wide; only the address is a pointer.
         let number = i32::from_ne_bytes(low_half(number));
         let length = usize::try_from(i32::from_ne_bytes(low_half(length))).map_err(|_| Errno::INVAL)?;
+        // The kernel refuses what is longer than its `struct sockaddr_storage`, too.
         if length > ADDRESS {
             return Err(Errno::INVAL);
         }

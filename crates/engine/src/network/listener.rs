@@ -39,8 +39,8 @@ impl NotifyListener {
                 tracing::error!(error = %error, "sandboxes have no network any more: their calls cannot be received");
             }
         };
-        // A thread and no task: if the calling thread is killed after `poll`, receiving its call may block until the next
-        // one.
+        // A thread and no task: if the calling thread is killed after `poll`, receiving its call may block until the
+        // next one.
         std::thread::Builder::new().name("sandbox-calls".to_owned()).spawn(receive)?;
         Ok(Self { stop })
     }

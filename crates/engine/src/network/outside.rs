@@ -61,6 +61,7 @@ pub(super) fn begin(
 }
 
 fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    // Non-blocking, so that no thread of the sandbox waits in `connect` for a round trip, or for two minutes.
     socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))
 }
 

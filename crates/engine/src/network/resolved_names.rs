@@ -50,6 +50,7 @@ mod tests {
         names.insert(&b, [address, IpAddr::from([1, 1, 1, 1])]);
         names.insert(&a, [address]);
         assert_eq!(names.of(address), [&b, &a]);
+        // One address less than there is room for, so only the newest of the earlier ones stays.
         names.insert(&flood, (0..1023_u32).map(|number| IpAddr::from(Ipv4Addr::from(number))));
         assert_eq!(names.of(address), [&a]);
         assert!(names.entries.len() <= MOST);

@@ -117,6 +117,7 @@ impl SocketQuery {
 }
 
 fn open() -> io::Result<OwnedFd> {
+    // Non-blocking, so that a missing response is an error and no endless wait.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     Ok(socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?)
 }

@@ -93,6 +93,7 @@ fn one_of(values: &[Number], length: usize) -> io::Result<Vec<Instruction>> {
     };
     let mut tests = Vec::new();
     for (index, value) in others.iter().enumerate() {
+        // A value that matches jumps over the remaining tests, those of `tail` included.
         let left = others.len() - index - 1 + tail.len();
         let left = over(left).ok_or_else(|| io::Error::other("too many values in one condition"))?;
         tests.push(Instruction::equal(value.value()?, left, 0));

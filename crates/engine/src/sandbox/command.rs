@@ -281,6 +281,7 @@ impl Command for LocalCommand {
 
     async fn kill(&self) -> Result<(), SandboxError> {
         if self.is_forked {
+            // The launcher is the parent of a child of a template; the init does not know it.
             return self.launcher.kill_child(self.name.clone()).await;
         }
         match self.processes.send(&ToInit::Kill { command: self.name.command }, &[]).await {
@@ -297,6 +298,7 @@ impl Command for LocalCommand {
             // We do not wait for its end, so that a launcher that does not respond does not delay the result.
             self.try_kill();
         }
+        // So that `drop` does not kill it again.
         self.exit = Exit::Reported;
         Ok(DrainedCommand { output, usage: usage(stats) })
     }
@@ -312,6 +314,7 @@ impl LocalCommand {
             rest.push((output.stream(), read, pipe));
         }
         let group = self.processes.group().cloned();
+        // Not long: a sandbox can hold up a read of its pipes, and then the watchdog has to interrupt it.
         let taken = self.processes.io().run(move |thread| {
             let all = rest.into_iter().map(|(stream, mut bytes, pipe)| {
                 bytes.extend(pipe.iter().flat_map(|pipe| read_all(pipe, thread).bytes));

@@ -112,6 +112,7 @@ impl LocalSandbox {
         let empty = Self::empty(Arc::clone(core), EngineCore::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
         empty.write_files(vec![SandboxFile { path, contents: b"trial".to_vec() }]).await?;
         let snapshot = empty.snapshot(Some(core.now() + TRIAL_SNAPSHOT)).await?;
+        // A block of its own, so that the snapshot is removed after a failure, too.
         let tried = async {
             let lost = || SandboxError::new(SandboxErrorKind::Failed, "a snapshot is gone as soon as it was made");
             let lease = core.lease(&snapshot.id).await?.ok_or_else(lost)?;

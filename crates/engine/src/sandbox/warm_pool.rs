@@ -13,6 +13,7 @@ use super::resources::SandboxResources;
 
 /// How many sandboxes wait for one content, and how many altogether.
 const MOST_EACH: usize = 2;
+// docs/operations.md names it, with `WARM_FOR`, as the limit of what the pool holds in memory.
 const MOST: usize = 16;
 
 /// How long a call waits for a sandbox that is being made. That one was begun earlier than one that the call would make

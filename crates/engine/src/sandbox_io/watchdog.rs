@@ -74,6 +74,7 @@ impl Drop for Watch<'_> {
 impl Watchdog {
     fn get() -> &'static Self {
         static WATCHDOG: OnceLock<Watchdog> = OnceLock::new();
+        // A second cell, because the thread needs the reference that the first one gives.
         static STARTED: OnceLock<()> = OnceLock::new();
         let watchdog = WATCHDOG.get_or_init(|| Self {
             threads: Mutex::default(),

@@ -66,6 +66,7 @@ impl Staging {
         // Set afterwards, because the umask applies to what is created.
         opened.set_permissions(Permissions::from_mode(file_mode(false).as_raw_mode()))?;
         give_away(&opened, self.owner)?;
+        // Here, where the bytes are in memory, so that no file is read again for the manifest.
         let digest = Digest256::of(contents);
         self.files.insert(path.to_owned(), EntryKind::File { executable: false, size: length, digest });
         Ok(())

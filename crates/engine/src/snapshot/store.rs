@@ -54,6 +54,7 @@ impl SnapshotStore {
         layout.make()?;
         let trash = Trash::start(layout.trash.clone())?;
         let store = Self { layout, uses: Uses::default(), trash };
+        // To remove what an earlier server has left there.
         store.trash.wake();
         if store.trash.take(&store.layout.incoming).is_err() {
             set_aside(&store.layout.incoming)?;
@@ -280,6 +281,7 @@ impl SnapshotStore {
         {
             return Ok(true);
         }
+        // Before anything below can fail, so that files that have changed do not pass as checked.
         entry.stamps = None;
         let mut whole = None;
         let checked = fs::File::open(&tree).and_then(|opened| {

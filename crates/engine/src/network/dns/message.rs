@@ -80,6 +80,7 @@ impl Query {
 fn rebuild<'a>(message: &Message<&'a [u8]>, question: &Question<ParsedName<&'a [u8]>>, id: u16) -> Option<Vec<u8>> {
     let mut builder = MessageBuilder::new_vec();
     let (header, original) = (builder.header_mut(), message.header());
+    // Of the sandbox's own header, only the flags that change the response are taken over.
     header.set_id(id);
     header.set_rd(original.rd());
     header.set_cd(original.cd());

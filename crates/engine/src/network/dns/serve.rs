@@ -33,6 +33,7 @@ pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>) {
     let mut limiter = RateLimiter::new();
     let mut open = JoinSet::new();
     loop {
+        // A `JoinSet` keeps tasks that have ended until they are joined.
         while open.try_join_next().is_some() {}
         if open.len() >= MOST_QUERIES {
             open.join_next().await;
