@@ -78,6 +78,7 @@ const FILES: [(&str, u32, &str); 11] = [
     ("etc/hostname", 0o644, "sandbox\n"),
     ("etc/nsswitch.conf", 0o644, "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"),
     ("etc/resolv.conf", 0o644, "nameserver 127.0.0.53\n"),
+    // The host's id would identify the host.
     ("etc/machine-id", 0o444, ""),
 ];
 
@@ -202,6 +203,7 @@ fn link_merged(base: &Path, system: &Path) -> io::Result<()> {
 fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(named(path.display(), error)),
+        // Set afterwards, because the umask applies to what is created.
         _ => fs::set_permissions(path, Permissions::from_mode(mode)),
     }
 }
@@ -242,6 +244,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         Ok(())
     } else if status.is_file() {
         fs::copy(from, to).map(drop)?;
+        // `copy` takes the mode over: without set-user-id bits, and only the owner may write.
         fs::set_permissions(to, Permissions::from_mode(mode & 0o755))
     } else {
         Ok(())

@@ -71,12 +71,15 @@ pub(super) async fn start(
         env: spec.env,
         container: Some(container),
     };
+    // Before the order is sent, because the init may report the start at once.
     let mut events = processes.open_route(number);
     let descriptors: Vec<OwnedFd> = input.into_iter().chain([stdout_end, stderr_end]).collect();
     processes.send(&ToInit::Run(run), &descriptors).await?;
+    // With a copy of the command's ends open in this process, the outputs would never end.
     drop(descriptors);
     match events.recv().await {
         Some(ProcessEvent::Started) => {
+            // Weak, so that the task does not keep a container alive that was dropped.
             tokio::spawn(lower_share_when_long(Arc::downgrade(&processes), number).in_current_span());
             Ok(LocalContainerCommand {
                 number,
@@ -117,6 +120,7 @@ impl Drop for LocalContainerCommand {
             End::Awaited(_) if self.is_tool => {
                 self.processes.try_send(&ToInit::Signal { command: self.number, signal: SIGKILL });
             }
+            // A file operation starts no processes that could go on printing.
             _ if self.is_tool => {}
             _ => {
                 for output in &mut self.outputs {
@@ -193,6 +197,7 @@ impl Input {
     ///
     /// `BrokenPipe` when there is no reader any more.
     pub(super) async fn write_all(&self, bytes: Vec<u8>) -> io::Result<()> {
+        // Shared with the thread that writes, so that no piece is copied.
         let (bytes, mut written) = (Arc::new(bytes), 0);
         while written < bytes.len() {
             let ready = self.pipe.writable().await?;
@@ -203,6 +208,7 @@ impl Input {
             match self.pipe.descriptor().io().run(write).await? {
                 Ok(length) => written += length,
                 Err(Errno::AGAIN) => ready.clear(),
+                // The watchdog interrupts a write that a process of the container holds up.
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

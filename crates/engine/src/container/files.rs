@@ -72,6 +72,7 @@ pub(super) struct Reading {
 impl Reading {
     /// Waits until the first bytes arrive, or the tool ends or fails.
     pub(super) async fn begin(mut tool: LocalContainerCommand) -> Result<Self, SandboxError> {
+        // So that a file that cannot be read is an error of the request, before any bytes were sent.
         match tool.next_event().await? {
             Some(CommandEvent::Output { stream: LogStream::Stdout, bytes }) => {
                 Ok(Self { tool, first: Some(bytes), is_over: false })

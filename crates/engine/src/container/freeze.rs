@@ -115,6 +115,7 @@ impl Freeze<'_> {
             return Err(io::Error::other(format!("more than {MAX_DEPTH} directories in each other")));
         }
         let hides = changes.is_some_and(is_opaque);
+        // A mark of the layer below is still needed, because layers further down may have the directory, too.
         if hides || below.is_some_and(is_opaque) {
             fsetxattr(target, OPAQUE, b"y", XattrFlags::empty())?;
         }
@@ -155,6 +156,7 @@ impl Freeze<'_> {
         name: &CStr,
         depth: usize,
     ) -> io::Result<()> {
+        // Closed to others until all is in it; then `own_directory` sets owner and mode.
         mkdirat(target, name, Mode::RWXU)?;
         let made = open(target, name, DIRECTORY_FLAGS)?;
         self.here.push(OsStr::from_bytes(name.to_bytes()));
@@ -238,6 +240,7 @@ impl Freeze<'_> {
         status: &Stat,
         owners: Owners,
     ) -> io::Result<()> {
+        // By device and inode, so that several names of one file stay names of one file.
         if let Some(same) = self.links.get(&(status.st_dev, status.st_ino)) {
             return Ok(linkat(self.root, same, target, name, AtFlags::empty())?);
         }
@@ -246,6 +249,7 @@ impl Freeze<'_> {
         let copy = openat2(target, name, flags, Mode::RUSR, ResolveFlags::BENEATH)?;
         copy_data(&source, copy.as_fd(), status)?;
         self.take_up(&rustix::fs::fstat(&copy)?);
+        // After the data, because writing them changes the time.
         own(target, name, status, owners)?;
         if status.st_nlink > 1 {
             self.links.insert((status.st_dev, status.st_ino), self.here.join(OsStr::from_bytes(name.to_bytes())));
@@ -299,6 +303,7 @@ fn copy_data(source: &File, copy: BorrowedFd<'_>, status: &Stat) -> io::Result<(
             write_at(copy, chunk.get(..length).unwrap_or_default(), position)?;
             position += u64::try_from(length).unwrap_or_default();
         }
+        // Also after a read of 0 bytes, so that the loop ends.
         position = position.max(end);
     }
     Ok(rustix::fs::ftruncate(copy, size)?)
@@ -349,6 +354,7 @@ fn own_directory(directory: BorrowedFd<'_>, status: &Stat, owners: Owners) -> io
 }
 
 fn mode(raw: RawMode) -> Mode {
+    // With set-user-id bits: the highest user that they lead to is the container's own root.
     Mode::from_raw_mode(raw & 0o7777)
 }
 

@@ -151,6 +151,7 @@ impl Images {
     pub(super) fn lease(self: &Arc<Self>, id: &SnapshotId) -> io::Result<Option<Lease>> {
         let name = id.as_str().to_owned();
         let mut uses = self.lock();
+        // The lock is held until the lease counts, so that `delete` does not remove the files in between.
         if uses.get(&name).is_some_and(|entry| entry.is_removed) || self.find(id)?.is_none() {
             return Ok(None);
         }
@@ -190,6 +191,7 @@ impl Images {
 
     fn discard(&self, name: &str) -> io::Result<()> {
         let trash = self.directory.join(format!("{}{UNFINISHED}", Uuid::new_v4()));
+        // First renamed, so that what is only partly removed is no snapshot, and the next start removes the rest.
         fs::rename(self.directory.join(name), &trash)?;
         fs::remove_dir_all(trash)
     }
@@ -239,6 +241,7 @@ impl Drop for Lease {
             }
         };
         match tokio::runtime::Handle::try_current() {
+            // Removing files blocks, and a lease is usually dropped on a thread of the runtime.
             Ok(runtime) => {
                 let span = tracing::Span::current();
                 drop(runtime.spawn_blocking(move || span.in_scope(release)));

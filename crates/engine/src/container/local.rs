@@ -139,6 +139,7 @@ impl Container for LocalContainer {
         if self.processes.reason().is_some() {
             return Err(stopped());
         }
+        // Before `freeze`, which kills every process: where there is no room, the container goes on.
         self.check_room().await?;
         let changes = self.processes.freeze().await;
         let below = self.lease().as_ref().map(Lease::path);
@@ -159,6 +160,7 @@ impl Container for LocalContainer {
             }
             Err(error) => Err(error),
         };
+        // Also after a failure: nothing runs in the container any more.
         self.stop().await?;
         kept
     }
@@ -166,6 +168,7 @@ impl Container for LocalContainer {
     async fn stop(&self) -> Result<(), SandboxError> {
         self.processes.kill(KillReason::Requested);
         self.processes.wait().await;
+        // Not earlier, because the snapshot's files are layers of the container.
         drop(self.lease().take());
         Ok(())
     }
@@ -179,6 +182,7 @@ impl Container for LocalContainer {
 fn write(changes: [BorrowedFd<'_>; 2], below: Option<&Path>, target: &Path) -> std::io::Result<u64> {
     // The snapshot's record takes one block.
     let mut size = rustix::fs::statvfs(target)?.f_frsize;
+    // In the order in which the init sends them (`ContainerHandles::uppers`).
     for (changes, name) in changes.into_iter().zip(["root", "usr"]) {
         let layer = target.join(name);
         fs::create_dir(&layer)?;

@@ -188,6 +188,7 @@ impl ContainerEngine {
         let (shared_files, runtime) = (Arc::new(shared_files), Handle::current());
         let engine =
             Self { core: Arc::new(ContainerCore { launcher, images, shared_files, runtime, _data_dir: data_dir }) };
+        // A container that is made and stopped tries all layers, so a host that lacks one is reported at the start.
         if let Err(error) = engine.try_container().await {
             engine.shutdown().await;
             return Err(error);
@@ -260,10 +261,12 @@ impl ContainerProvider for ContainerEngine {
             processes: spec.processes,
             disk_bytes: spec.disk_bytes,
         };
+        // Both before the attempt, so that what is found broken during it counts.
         let (repairs, made_at) = (self.core.shared_files.repairs(), Instant::now());
         let processes = match SandboxProcesses::launch(&self.core.launcher, order.clone()).await {
             Err(error) if may_be_about_shared_files(error.kind) => {
                 self.core.repair().await?;
+                // The next attempt can only succeed if this call or another one has repaired something.
                 if self.core.shared_files.repairs() == repairs {
                     return Err(error);
                 }

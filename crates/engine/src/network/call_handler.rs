@@ -106,6 +106,7 @@ impl CallHandler {
         let address = match &request.address {
             Address::Internet(address) => *address,
             Address::Unspecified if !request.is_outside => return self.connect_inside(request, waiting, on),
+            // A socket of the host's network keeps its one peer.
             Address::Unspecified => return Err(Errno::OPNOTSUPP),
             Address::Unix(_) | Address::Unknown => return Err(Errno::AFNOSUPPORT),
         };
@@ -122,6 +123,7 @@ impl CallHandler {
         if request.is_blocking && waiting >= MOST_WAITED_FOR {
             return Err(limited(Errno::NOBUFS));
         }
+        // Before the policy is checked, because that counts the connection as one that is made.
         let permit = self.connections.acquire(&self.policy.host().connection_limit).map_err(limited)?;
         self.policy.check_connection(address).map_err(|_| Errno::ACCESS)?;
         let (socket, begun) = outside::begin(request.socket.get(on), family, address, on)?;
@@ -133,6 +135,7 @@ impl CallHandler {
         if begun.is_err() && request.is_blocking {
             return Ok(Progress::Pending(PendingConnect::Outside(request, socket)));
         }
+        // A non-blocking socket is installed while it is still being connected, so that no event loop stands still.
         install(&request, &socket, on)?;
         Ok(Progress::Done(begun))
     }
@@ -165,6 +168,7 @@ impl CallHandler {
         }
         match inside::begin(&request, on) {
             Err(Errno::INPROGRESS | Errno::AGAIN) if request.is_blocking && is_full => {
+                // The sandbox has made the socket blocking; `inside::begin` has changed that.
                 inside::end(&request, on)?;
                 Err(Errno::NOBUFS)
             }
@@ -225,6 +229,7 @@ async fn wait_outside(request: &Arc<ConnectRequest>, socket: &SandboxFd) -> Resu
             let request = Arc::clone(request);
             on_thread(socket, move |socket, on| install(&request, socket, on)).await.and(waited)
         }
+        // The sandbox keeps its own socket, with which it can try again.
         failed => failed,
     }
 }
@@ -241,6 +246,7 @@ async fn on_thread<T: Send + 'static>(
 
 /// Installs a socket under the number of the socket that was to be connected.
 fn install(request: &ConnectRequest, socket: &SandboxFd, on: &OnSandboxThread) -> Result<(), Errno> {
+    // Ours was made non-blocking, and the sandbox expects the mode of its own socket.
     rustix::io::ioctl_fionbio(socket.get(on), !request.is_blocking)?;
     let (call, closed_at_exec) = (&request.call, request.is_closed_at_exec(on));
     let (notify, id) = (call.notify_fd(), call.notification.id);

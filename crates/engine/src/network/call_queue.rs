@@ -53,6 +53,7 @@ impl CallQueue {
     pub(super) fn push(self: &Arc<Self>, call: PendingCall, runtime: &Handle) {
         let mut state = lock(&self.state);
         let now = Instant::now();
+        // A call never overtakes those that wait; `drain` may have taken the last of these and not handled it yet.
         if state.calls.is_empty() && !state.is_draining && state.limiter.ready_at(now) <= now {
             state.limiter.record(now);
             drop(state);
@@ -60,6 +61,7 @@ impl CallQueue {
         }
         if state.calls.len() >= state.next_prune {
             state.calls.retain(PendingCall::is_pending);
+            // Doubled, so that a long queue of calls that all wait is not searched again for each new call.
             state.next_prune = (state.calls.len() * 2).max(FIRST_PRUNE);
         }
         state.calls.push_back(call);
@@ -72,6 +74,7 @@ impl CallQueue {
 
     /// Closes it: calls that are not handled yet get no response any more.
     pub(super) fn close(&self) {
+        // First, so that `handle` does not add a task after the tasks were taken.
         self.is_closed.store(true, Ordering::Release);
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         drop(tasks);
@@ -84,6 +87,7 @@ impl CallQueue {
             let ready_at = {
                 let mut state = lock(&self.state);
                 if state.calls.is_empty() {
+                    // Under the lock of the check, so that a call that comes after it starts another task.
                     state.is_draining = false;
                     return;
                 }
@@ -110,6 +114,7 @@ impl CallQueue {
             let waiting = lock(&queue.tasks).len();
             let Some(connect) = queue.handler.handle(&call, waiting, thread) else { return };
             let mut tasks = lock(&queue.tasks);
+            // A `JoinSet` keeps tasks that have ended until they are joined.
             while tasks.try_join_next().is_some() {}
             if !queue.is_closed.load(Ordering::Acquire) {
                 tasks.spawn_on(connect.complete(Arc::clone(&queue.handler)), &task_runtime);

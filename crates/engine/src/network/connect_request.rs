@@ -77,6 +77,7 @@ impl ConnectRequest {
         // In the kernel, the number and the length are 32 bits wide; only the address is a pointer.
         let number = i32::from_ne_bytes(low_half(number));
         let length = usize::try_from(i32::from_ne_bytes(low_half(length))).map_err(|_| Errno::INVAL)?;
+        // The kernel refuses what is longer than its `struct sockaddr_storage`, too.
         if length > ADDRESS {
             return Err(Errno::INVAL);
         }
@@ -91,6 +92,7 @@ impl ConnectRequest {
             return Err(Errno::SRCH);
         }
         let kind = SocketKind::of(socket.get(on))?;
+        // By the socket and not by a list of descriptors, because a process can copy descriptors and pass them on.
         let namespace = network_namespace_of(socket.get(on)).map_err(|_| Errno::NOTSOCK)?;
         let flags = rustix::fs::fcntl_getfl(socket.get(on))?;
         Ok(Self {

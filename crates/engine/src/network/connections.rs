@@ -78,8 +78,10 @@ impl SandboxConnections {
     ///
     /// `NOBUFS` when this sandbox, or all sandboxes together, have as many as they may.
     pub(super) fn acquire(&self, all: &ConnectionLimit) -> Result<ConnectionPermit, Errno> {
+        // On a small host one sandbox must leave room for others.
         let most = MOST_OF_ONE.min((all.most / 4).max(1));
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without a query as long as there is room: it takes system calls for each connection.
         if open.len() < most
             && let Some(permit) = all.try_acquire()
         {

@@ -54,7 +54,9 @@ impl CredentialGuard {
     fn assume(credentials: &Credentials) -> Result<Self, Errno> {
         let own_groups = rustix::process::getgroups()?;
         let groups: Vec<_> = credentials.groups.iter().map(|id| Gid::from_raw(*id)).collect();
+        // Before the first change, so that a failure after it is undone.
         let guard = Self { own_groups };
+        // Below, the real and the saved ids stay root's: with these the thread can become root again.
         set_thread_groups(&groups)?;
         set_thread_res_gid(Gid::ROOT, Gid::from_raw(credentials.group), Gid::ROOT)?;
         // Last, because without root's user id the thread may not change the other two.
@@ -65,6 +67,7 @@ impl CredentialGuard {
 
 impl Drop for CredentialGuard {
     fn drop(&mut self) {
+        // The user first, because only root may change the group and the groups.
         let restored = set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
             .and_then(|()| set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT))
             .and_then(|()| set_thread_groups(&self.own_groups));

@@ -68,6 +68,7 @@ impl EgressPolicy {
     /// Adds the addresses of a permitted name, if the rules depend on names.
     pub(super) fn add_resolved(&self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         if matches!(*self.rules(), NetworkPolicy::AllowList(_)) {
+            // `permits` looks names up by the address behind a gateway, too.
             self.names().insert(name, addresses.into_iter().map(destination));
         }
     }

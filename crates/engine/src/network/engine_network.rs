@@ -48,6 +48,7 @@ impl EngineNetwork {
 
     /// Removes and closes the queue of a sandbox; calls in it get no response any more.
     pub(super) fn remove_queue(&self, sandbox: &str) {
+        // Two statements, so that the queue is closed without the lock, which the listener takes for every call.
         let removed = self.queues().remove(sandbox);
         if let Some(queue) = removed {
             queue.close();

@@ -40,6 +40,7 @@ impl HostNetwork {
         resolvers: Vec<SocketAddr>,
         observer: Arc<dyn NetworkObserver>,
     ) -> io::Result<Self> {
+        // Any socket of this process shows its namespace.
         let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
         let (connection_limit, namespace) = (ConnectionLimit::new(), network_namespace_of(socket)?);
         Ok(Self { open_ranges, resolvers, observer, connection_limit, meter: None, namespace })

@@ -51,6 +51,8 @@ fn connect_local(
         let name = SocketAddrUnix::new_abstract_name(name)?;
         return as_user_of(request.thread(), || connect(socket, &name, on));
     }
+    // With the server's own rights, because `/proc/<pid>/root` takes the right to trace the process. The kernel, too,
+    // ends a path at its first NUL.
     let path = CallerPath::read(request, name.split(|byte| *byte == 0).next().unwrap_or_default())?;
     as_user_of(request.thread(), || {
         let found = path.open()?;
@@ -58,6 +60,7 @@ fn connect_local(
         if !request.call.is_pending() {
             return Err(Errno::SRCH);
         }
+        // Through the descriptor, because the path may lead elsewhere by now.
         connect(socket, &SocketAddrUnix::new(format!("/proc/self/fd/{}", found.as_raw_fd()))?, on)
     })
 }
@@ -83,6 +86,7 @@ impl CallerPath {
     }
 
     fn open(&self) -> Result<OwnedFd, Errno> {
+        // `IN_ROOT` includes `NO_MAGICLINKS` today; openat2(2) says to name it, because that may change.
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         openat2(&self.root, self.path.as_slice(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
     }

@@ -40,6 +40,7 @@ pub(super) fn set(call: &PendingCall, io: &SandboxIo, on: &OnSandboxThread) -> R
     if read_memory(thread, value, &mut bytes, on).map_err(|_| Errno::FAULT)? < LENGTH {
         return Err(Errno::FAULT);
     }
+    // If the thread has ended, what was read may belong to another process by now.
     if !call.is_pending() {
         return Err(Errno::SRCH);
     }

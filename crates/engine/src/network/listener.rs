@@ -39,6 +39,8 @@ impl NotifyListener {
                 tracing::error!(error = %error, "sandboxes have no network any more: their calls cannot be received");
             }
         };
+        // A thread and no task: if the calling thread is killed after `poll`, receiving its call may block until the
+        // next one.
         std::thread::Builder::new().name("sandbox-calls".to_owned()).spawn(receive)?;
         Ok(Self { stop })
     }
@@ -64,6 +66,7 @@ fn receive_calls(notify: &Arc<NotifyFd>, stop: &OwnedFd, network: &EngineNetwork
             TryReceive::Received(notification) => {
                 let call = PendingCall::new(Arc::clone(notify), notification);
                 if let Err(call) = dispatch(call, network, runtime) {
+                    // The sandbox has no broker yet, or none any more.
                     call.respond(Err(Errno::ACCESS));
                 }
             }
@@ -75,6 +78,7 @@ fn receive_calls(notify: &Arc<NotifyFd>, stop: &OwnedFd, network: &EngineNetwork
 
 /// Puts a call into the queue of its sandbox; returns it if there is no such queue.
 fn dispatch(call: PendingCall, network: &EngineNetwork, runtime: &Handle) -> Result<(), PendingCall> {
+    // With cgroups version 1 there is a line for each hierarchy; the sandbox's name is a component of a path.
     let groups = cgroups_of(call.notification.thread);
     // If the calling thread has ended, its number may belong to another thread by now, so we check that the call is
     // still pending.

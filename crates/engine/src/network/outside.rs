@@ -45,10 +45,12 @@ pub(super) fn begin(
     for attempt in 1.. {
         let socket = make(family)?;
         bind_for_good(&socket, family)?;
+        // Before it is connected, so that it never receives a packet of another sender.
         accept_only_from(&socket, address).map_err(|error| errno_of(&error))?;
         limit_buffers(&socket)?;
         copy_options(original, &socket);
         match connect(socket.as_fd(), &address, on) {
+            // With `SO_REUSEADDR`, another connection to this peer may have the same port.
             Err(Errno::ADDRNOTAVAIL) if attempt < ATTEMPTS => {}
             Err(Errno::INPROGRESS) => return Ok((socket, Err(Errno::INPROGRESS))),
             Err(error) => return Err(error),
@@ -59,6 +61,7 @@ pub(super) fn begin(
 }
 
 fn make(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    // Non-blocking, so that no thread of the sandbox waits in `connect` for a round trip, or for two minutes.
     socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, Some(ipproto::TCP))
 }
 
@@ -71,6 +74,7 @@ fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
         _ => (Ipv4Addr::UNSPECIFIED, 0).into(),
     };
     let finder = make(family)?;
+    // The kernel lets both have the port only if both have this option.
     sockopt::set_socket_reuseaddr(&finder, true)?;
     bind(&finder, &any)?;
     sockopt::set_socket_reuseaddr(socket, true)?;
@@ -80,6 +84,7 @@ fn bind_for_good(socket: &OwnedFd, family: AddressFamily) -> Result<(), Errno> {
 /// Limits how much a connection may hold of the memory that the kernel has for all of TCP. The kernel doubles both
 /// values for its own overhead.
 fn limit_buffers(socket: &OwnedFd) -> Result<(), Errno> {
+    // `PAGES` in `connections.rs` is twice this size for both directions.
     sockopt::set_socket_send_buffer_size(socket, BUFFER)?;
     sockopt::set_socket_recv_buffer_size(socket, BUFFER)
 }
@@ -116,12 +121,14 @@ fn copy_options(original: BorrowedFd<'_>, socket: &OwnedFd) {
 /// The error that `connect` returns otherwise: the socket is still being connected, is connected, or connecting it has
 /// failed and the sandbox has not received that error yet.
 pub(super) fn check_reconnect(socket: BorrowedFd<'_>) -> Result<(), Errno> {
+    // The kernel reports an error once and clears it, so the next `connect` may replace the socket.
     if let Ok(Err(error)) = sockopt::socket_error(socket) {
         return Err(error);
     }
     if getpeername(socket).is_ok() {
         return Err(Errno::ISCONN);
     }
+    // Without a peer it is either closed, for which the kernel reports `HUP`, or still being connected.
     let mut ready = [PollFd::from_borrowed_fd(socket, PollFlags::OUT)];
     let polled = poll(&mut ready, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
     let [ready] = ready.map(|ready| ready.revents());

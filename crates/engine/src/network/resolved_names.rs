@@ -19,6 +19,7 @@ impl ResolvedNames {
     /// Adds the addresses of a name.
     pub(super) fn insert(&mut self, name: &DomainName, addresses: impl IntoIterator<Item = IpAddr>) {
         for address in addresses {
+            // A name that is looked up again moves to the end, so that it is not the first one to be dropped.
             self.entries.retain(|(known, under)| *known != address || under != name);
             if self.entries.len() >= MOST {
                 self.entries.pop_front();
@@ -49,6 +50,7 @@ mod tests {
         names.insert(&b, [address, IpAddr::from([1, 1, 1, 1])]);
         names.insert(&a, [address]);
         assert_eq!(names.of(address), [&b, &a]);
+        // One address less than there is room for, so only the newest of the earlier ones stays.
         names.insert(&flood, (0..1023_u32).map(|number| IpAddr::from(Ipv4Addr::from(number))));
         assert_eq!(names.of(address), [&a]);
         assert!(names.entries.len() <= MOST);

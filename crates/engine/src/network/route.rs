@@ -26,6 +26,7 @@ const ATTRIBUTE_HEADER: usize = 4;
 ///
 /// When the query fails.
 pub(super) fn leads_elsewhere(address: IpAddr) -> io::Result<bool> {
+    // Non-blocking, so that a missing response is an error and no endless wait.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     sendto(&socket, &request(address), SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;

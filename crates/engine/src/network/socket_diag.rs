@@ -53,6 +53,7 @@ impl SocketQuery {
         let cookie = sockopt::socket_cookie(socket)?;
         let address = |address: IpAddr| {
             let mut bytes = match (family, address) {
+                // The kernel keeps an IPv4 peer of an IPv6 socket in this form, and looks the socket up by it.
                 (AddressFamily::INET6, IpAddr::V4(address)) => address.to_ipv6_mapped().octets().to_vec(),
                 (_, IpAddr::V4(address)) => address.octets().to_vec(),
                 (_, IpAddr::V6(address)) => address.octets().to_vec(),
@@ -82,6 +83,8 @@ impl SocketQuery {
 
     /// Returns whether the socket still exists. A socket that is being closed counts, because its buffers still exist.
     pub(super) fn exists(&self) -> bool {
+        // An empty request stands for a socket that cannot be queried. Also after an error of the query the socket
+        // counts, so that the limit holds.
         self.0.is_empty() || !matches!(self.send(), Ok(None))
     }
 
@@ -114,6 +117,7 @@ impl SocketQuery {
 }
 
 fn open() -> io::Result<OwnedFd> {
+    // Non-blocking, so that a missing response is an error and no endless wait.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     Ok(socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?)
 }
@@ -149,6 +153,7 @@ impl SocketReport {
         let cookie = number(message, HEADER + COOKIE)?;
         let mut attributes = message.get(HEADER + MESSAGE..).unwrap_or_default();
         let mut transfer = None;
+        // A length below that of the header counts as 4, so that the loop ends.
         while let (Some(length), Some(kind)) = (number::<u16>(attributes, 0), number::<u16>(attributes, 2)) {
             let length = usize::from(length);
             if kind == INFO {

@@ -101,6 +101,7 @@ impl TrafficCounter {
     pub(super) async fn total(&self) -> Option<NetworkTransfer> {
         timeout(REPORT_TIMEOUT, async {
             loop {
+                // Made before the state is read, because `notify_waiters` wakes only futures that exist already.
                 let changed = self.changed.notified();
                 let (ended, open) = {
                     let state = lock(&self.state);
@@ -109,6 +110,8 @@ impl TrafficCounter {
                     }
                     (state.ended, state.open.values().map(Arc::clone).collect::<Vec<_>>())
                 };
+                // A query for each connection, and a sandbox may have 256 of them: too many for a thread of the
+                // runtime.
                 let total = tokio::task::spawn_blocking(move || sum(ended, &open)).await.ok()?;
                 if let Some(total) = total.ok()? {
                     return Some(total);
@@ -189,11 +192,13 @@ async fn read_ends(ends: AsyncFd<Arc<ClosedBy<DirectCloser>>>, open: Arc<OpenCon
                 for counter in all.into_values() {
                     counter.mark_incomplete();
                 }
+                // After `ENOBUFS` the socket goes on with later reports; only those that did not fit are lost.
                 if error != Errno::NOBUFS {
                     return;
                 }
             }
         }
+        // So that a flood of reports does not keep the thread from the runtime's other tasks.
         tokio::task::coop::consume_budget().await;
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn allow() -> Vec<Instruction> {
 }
 
 fn when(conditions: &[Condition], then: Vec<Instruction>) -> io::Result<Vec<Instruction>> {
+    // From the last one on, because each has to know how far it jumps when it does not hold.
     conditions.iter().rev().try_fold(then, |then, condition| condition.compile(then))
 }
 
@@ -92,6 +93,7 @@ fn one_of(values: &[Number], length: usize) -> io::Result<Vec<Instruction>> {
     };
     let mut tests = Vec::new();
     for (index, value) in others.iter().enumerate() {
+        // A value that matches jumps over the remaining tests, those of `tail` included.
         let left = others.len() - index - 1 + tail.len();
         let left = over(left).ok_or_else(|| io::Error::other("too many values in one condition"))?;
         tests.push(Instruction::equal(value.value()?, left, 0));
@@ -103,6 +105,7 @@ fn one_of(values: &[Number], length: usize) -> io::Result<Vec<Instruction>> {
 /// instructions otherwise.
 fn null(low: Instruction, argument: u8, is_null: bool, length: usize) -> io::Result<Vec<Instruction>> {
     let high = Instruction::load(Field::ArgumentHigh(argument));
+    // A separate instruction, because a test cannot jump over more than `FARTHEST` instructions.
     let away = skip(length)?;
     Ok(if is_null {
         vec![low, Instruction::equal(0, 0, 2), high, Instruction::equal(0, 1, 0), away]

@@ -63,10 +63,12 @@ impl Policy {
             }
         }
         let mut program = vec![
+            // First, because a number means another call on another architecture.
             Instruction::load(Field::Architecture),
             Instruction::equal(ARCHITECTURE, 1, 0),
             Instruction::answer(Verdict::Kill),
             Instruction::load(Field::Number),
+            // The kernel reports `x86_64` as the architecture of an x32 call, so only the number shows it.
             Instruction::at_least(X32, 0, 1),
             absent(),
         ];
@@ -85,11 +87,13 @@ impl Policy {
         }
         for case in &self.setup.cases {
             if let Some(number) = syscall_number(&case.call) {
+                // `outer` decides about arguments that no case of the setup names.
                 let rest = given_up.remove(&number).unwrap_or_else(allow);
                 let answer = vec![Instruction::answer(case.in_sandbox.verdict()?)];
                 given_up.insert(number, [case.compile(answer)?, rest].concat());
             }
         }
+        // Without a test of the architecture, because `outer` has it and applies here, too.
         let mut program = vec![Instruction::load(Field::Number)];
         program.extend(look_up(given_up, &allow())?);
         Ok(program)
@@ -105,6 +109,7 @@ fn look_up(bodies: BTreeMap<u32, Vec<Instruction>>, others: &[Instruction]) -> i
     // Each range of numbers with the same decision, by its first number.
     let mut stretches: Vec<(u32, Vec<Instruction>)> = vec![(0, others.to_vec())];
     let mut add = |number, body: Vec<Instruction>| {
+        // Two calls with consecutive numbers have no range of others between them.
         stretches.pop_if(|(first, _)| *first == number);
         if stretches.last().is_none_or(|(_, last)| *last != body) {
             stretches.push((number, body));

@@ -148,6 +148,7 @@ impl Answer {
             "notify" => Ok(Verdict::Notify),
             "done" => Ok(Verdict::Errno(0)),
             name => {
+                // A constant that is no error has a number, too, and must not become an answer by mistake.
                 let number = constant(name).filter(|_| name.starts_with('E')).and_then(|one| u16::try_from(one).ok());
                 number.map(Verdict::Errno).ok_or_else(|| io::Error::other(format!("no answer is called {name}")))
             }

@@ -75,8 +75,11 @@ pub(super) async fn start(
     let (stdout, stdout_end) = output(processes.io(), LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(processes.io(), LogStream::Stderr).map_err(failed)?;
     let ends = [stdout_end, stderr_end];
+    // Against `clear` after another command: it kills everything while no command counts, as this one until `began`.
     let guard = processes.lock_requests().await;
     let forked = match parked {
+        // A child that ended before it got the program has run nothing of it, so the init may run it
+        // (docs/decisions/0008).
         Some((child, program)) => child.run(&program, &ends).await,
         None => None,
     };
@@ -86,6 +89,7 @@ pub(super) async fn start(
         None => ExitReceiver::Init(run(&processes, name.command, spec, &ends).await?),
     };
     processes.began();
+    // With a copy of the command's ends open in this process, the outputs would never end.
     drop((guard, ends));
     let (sender, exit) = oneshot::channel();
     let watched = Arc::clone(&processes);
@@ -139,6 +143,7 @@ async fn run(
     spec: CommandSpec,
     outputs: &[OwnedFd; 2],
 ) -> Result<mpsc::Receiver<ProcessEvent>, SandboxError> {
+    // Before the order is sent, because the init may report the start at once.
     let mut events = processes.open_route(command);
     let env = spec.env.clone();
     let (program, args) = spec.into_command_line();
@@ -153,6 +158,7 @@ async fn run(
 
 pub(crate) fn not_started(program: &str, errno: i32) -> SandboxError {
     let error = io::Error::from_raw_os_error(errno);
+    // `ENOTDIR`: a part of the path is a file; `EACCES`: the file is not executable.
     let not_found = [Errno::NOENT, Errno::NOTDIR, Errno::ACCESS].iter().any(|one| one.raw_os_error() == errno);
     let kind = if not_found { SandboxErrorKind::CommandNotFound } else { SandboxErrorKind::Failed };
     SandboxError { kind, message: format!("`{program}` cannot be started: {error}"), source: Some(error.into()) }
@@ -223,6 +229,7 @@ async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Opt
         Ok(code) => ExitStatus::Code(code),
         Err(signal) => ExitStatus::Signal(signal),
     };
+    // Where a cgroup does not count them, the kernel's figures of the process itself are the next best.
     let own = CgroupStats {
         cpu_micros: stats.cpu_micros.or(Some(exited.cpu_micros)),
         max_memory_bytes: stats.max_memory_bytes.or(Some(exited.max_resident_bytes)),
@@ -274,6 +281,7 @@ impl Command for LocalCommand {
 
     async fn kill(&self) -> Result<(), SandboxError> {
         if self.is_forked {
+            // The launcher is the parent of a child of a template; the init does not know it.
             return self.launcher.kill_child(self.name.clone()).await;
         }
         match self.processes.send(&ToInit::Kill { command: self.name.command }, &[]).await {
@@ -290,6 +298,7 @@ impl Command for LocalCommand {
             // We do not wait for its end, so that a launcher that does not respond does not delay the result.
             self.try_kill();
         }
+        // So that `drop` does not kill it again.
         self.exit = Exit::Reported;
         Ok(DrainedCommand { output, usage: usage(stats) })
     }
@@ -305,6 +314,7 @@ impl LocalCommand {
             rest.push((output.stream(), read, pipe));
         }
         let group = self.processes.group().cloned();
+        // Not long: a sandbox can hold up a read of its pipes, and then the watchdog has to interrupt it.
         let taken = self.processes.io().run(move |thread| {
             let all = rest.into_iter().map(|(stream, mut bytes, pipe)| {
                 bytes.extend(pipe.iter().flat_map(|pipe| read_all(pipe, thread).bytes));

@@ -52,6 +52,7 @@ impl EngineCore {
 
     /// Returns the owner of snapshots' files, if it is not this process's user.
     pub(crate) fn content_owner(&self) -> Option<u32> {
+        // Without ids of their own, sandboxes run as the user of the server, and the files stay that user's.
         self.launcher.own_uids().then_some(crate::copy::CONTENT_OWNER)
     }
 
@@ -87,6 +88,7 @@ impl EngineCore {
     ///
     /// As [`SharedFiles::repair`].
     pub(crate) async fn repair(&self) -> Result<(), SandboxError> {
+        // Also after `Recovered`: templates may have failed to boot while the files were broken.
         if self.shared_files.repair().await? != RepairOutcome::Intact {
             self.drop_outdated().await;
         }

@@ -75,6 +75,7 @@ impl LocalSandbox {
     ) -> Result<Self, SandboxError> {
         let (staged, owner, shared) = (core.directory_of(&id), core.content_owner(), Arc::clone(&core));
         let staging = blocking("a sandbox's directory cannot be made", move || {
+            // It is missing if it was removed by hand while the engine runs.
             shared.make_sandboxes()?;
             make_directory(&staged)?;
             Staging::new(staged.join("files"), limits.disk_bytes, owner)
@@ -91,9 +92,11 @@ impl LocalSandbox {
         lease: Lease,
     ) -> Result<Self, SandboxError> {
         let mut sandbox = match core.warm_pool.take(&lease.content(), limits).await {
+            // It keeps the id that it was made with and not `id`, because its cgroups are named after that one.
             Some(resources) => Self { resources, core: Arc::clone(&core) },
             None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), TemplateUse::IfBooted).await?,
         };
+        // Only now: the pool does not distinguish sandboxes by policy, which takes effect with the first command.
         sandbox.resources.network = network;
         refill_warm_pool(&core, limits, lease, TemplateUse::IfBooted);
         Ok(sandbox)
@@ -109,6 +112,7 @@ impl LocalSandbox {
         let empty = Self::empty(Arc::clone(core), EngineCore::new_sandbox_id(), limits, NetworkPolicy::DenyAll).await?;
         empty.write_files(vec![SandboxFile { path, contents: b"trial".to_vec() }]).await?;
         let snapshot = empty.snapshot(Some(core.now() + TRIAL_SNAPSHOT)).await?;
+        // A block of its own, so that the snapshot is removed after a failure, too.
         let tried = async {
             let lost = || SandboxError::new(SandboxErrorKind::Failed, "a snapshot is gone as soon as it was made");
             let lease = core.lease(&snapshot.id).await?.ok_or_else(lost)?;
@@ -137,6 +141,7 @@ impl LocalSandbox {
         };
         let waits_for_boot = template_use == TemplateUse::WaitForBoot;
         let parked = sandbox.park_child(sandbox.command_name(0), content, waits_for_boot).await?;
+        // The first number is 1, because the parked child has number 0.
         *sandbox.resources.state.lock().await =
             SandboxState::Running { processes, next_command: 1, lease: Some(lease), parked };
         Ok(sandbox)
@@ -155,6 +160,7 @@ impl LocalSandbox {
                 core.make_sandboxes()?;
                 make_directory(&directory)?;
                 make_directory(&to)?;
+                // No other owner: without isolation, commands run as the user of the server.
                 copy_tree(fs::File::open(from)?.as_fd(), fs::File::open(to)?.as_fd(), None).map(drop)
             })
             .await?;
@@ -182,9 +188,11 @@ impl LocalSandbox {
             *state = SandboxState::Running { processes, next_command: 0, lease: None, parked: None };
         }
         let SandboxState::Running { processes, next_command, lease, parked } = state else { return Err(stopped()) };
+        // Before the command runs: a `connect` call of a sandbox that has no queue yet fails with `EACCES`.
         processes.enable_network(&self.resources.network, self.core.launcher.network());
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
+        // A command that a child cannot run leaves the parked child for a later one that it can.
         let waiting = program.as_ref().and_then(|_| parked.take());
         let (name, child) = if let Some(child) = waiting {
             (child.name.clone(), Some(child))
@@ -224,6 +232,7 @@ impl LocalSandbox {
     fn template_for(&self, lease: Option<&Lease>) -> Option<String> {
         let templates = self.core.launcher.configuration().isolation.as_ref()?.templates.as_ref()?;
         match templates.budget {
+            // Otherwise bundles would share the layout of an address space (docs/security.md, who shares a template).
             Some(_) => lease.map(Lease::content),
             // A template for all contents also serves sandboxes without a content.
             None => Some(String::new()),
@@ -234,6 +243,7 @@ impl LocalSandbox {
     async fn write_inside(processes: &SandboxProcesses, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
         let length = |file: &SandboxFile| u64::try_from(file.contents.len()).unwrap_or(u64::MAX);
         let list = files.iter().map(|file| (file.path.as_str().to_owned(), length(file))).collect();
+        // Beside the message and not in it: messages are JSON, in which bytes are several times as long.
         let content: OwnedFd = blocking("files cannot be handed to a sandbox", move || {
             memory_file(&files.into_iter().flat_map(|file| file.contents).collect::<Vec<u8>>())
         })
@@ -253,6 +263,8 @@ impl LocalSandbox {
         processes.request(&ToInit::KillAll, &[]).await?;
         let work = processes.work().clone();
         let (store, owner) = (Arc::clone(&self.core.snapshots), self.core.content_owner());
+        // Long, so that the watchdog does not interrupt it: how long it takes depends on the number of files, and the
+        // processes that could hold it up are dead.
         let written = processes.io().run_long(move |thread| {
             let incoming = store.incoming()?;
             let kept = (|| {
@@ -280,6 +292,7 @@ impl LocalSandbox {
                 let keep = move || store.keep(staging.directory(), &staging.manifest(), &new);
                 blocking("a snapshot cannot be written", keep).await
             }
+            // The lease is held until the processes have ended, because their files lie over those of the content.
             SandboxState::Running { processes, lease: _lease, .. } => {
                 let frozen = self.freeze(&processes, new).await;
                 processes.kill(KillReason::Requested);
@@ -315,6 +328,7 @@ pub(super) fn refill_warm_pool(
     template_use: TemplateUse,
 ) {
     let content = lease.content();
+    // Not in the task below, so that two calls at once do not fill the same place in the pool.
     if !core.warm_pool.reserve_slot(&content, limits) {
         return;
     }
@@ -323,6 +337,7 @@ pub(super) fn refill_warm_pool(
         let Some(alive) = core.upgrade() else { return };
         let id = EngineCore::new_sandbox_id();
         let made = LocalSandbox::launched(Arc::clone(&alive), id.clone(), limits, lease, template_use).await;
+        // An error is not reported here: the next call makes its own sandbox, and gets the error if there still is one.
         let left = alive.warm_pool.put(&content, limits, made.ok().map(|made| made.resources));
         // A sandbox in the pool must not keep an engine alive that has been dropped.
         drop(alive);
@@ -346,6 +361,7 @@ impl Sandbox for LocalSandbox {
         let mut state = self.resources.state.lock().await;
         match &mut *state {
             SandboxState::Staged(slot) => {
+                // If the caller stops waiting for the thread, the slot stays empty, and the sandbox counts as stopped.
                 let mut staging = slot.take().ok_or_else(stopped)?;
                 let (staging, written) = blocking("files cannot be written", move || {
                     let written = staging.write(&files);
@@ -379,6 +395,7 @@ impl Sandbox for LocalSandbox {
             SandboxState::Running { processes, lease, .. } => (Arc::clone(processes), lease.clone()),
             SandboxState::Staged(_) | SandboxState::Stopped => return None,
         };
+        // Before the check of the init: when the host lacks memory, the kernel may have killed the init for that.
         let stats = processes.stats().await;
         if stats.is_some_and(|stats| {
             stats.starved || self.resources.memory.has_lacked_memory(stats, self.resources.limits.memory_bytes)
@@ -392,6 +409,7 @@ impl Sandbox for LocalSandbox {
         if let Some(lease) = lease
             && self.is_torn(lease).await
         {
+            // Its sandboxes may have the same torn files.
             self.core.warm_pool.clear();
             let message = "the snapshot's files are missing or torn";
             return Some(SandboxError::new(SandboxErrorKind::SnapshotNotFound, message));

@@ -114,6 +114,7 @@ impl Output {
         if rest.pipe.is_none() {
             return;
         }
+        // Above the limit the pipe is closed here, and SIGPIPE ends a process that prints to it.
         let Ok(permit) = Arc::clone(limit).try_acquire_owned() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let draining = async move {
@@ -164,6 +165,7 @@ async fn finish(reading: &mut Option<Reading>) -> Result<Piece, SandboxError> {
     *reading = None;
     match read.map_err(|_| failed(&io::Error::other("it broke off")))? {
         Ok(piece) => Ok(piece),
+        // The watchdog interrupts a read that a process of the sandbox holds up; `read` tries again.
         Err(Errno::AGAIN | Errno::INTR) => Ok(Piece::default()),
         Err(error) => Err(failed(&error.into())),
     }
@@ -182,6 +184,7 @@ pub(crate) fn read_all(pipe: &SandboxFd, thread: &OnSandboxThread) -> Piece {
     let most = pipe_size(pipe.get(thread), thread).unwrap_or(PIPE_CAPACITY);
     let mut all = Piece::default();
     while all.bytes.len() < most && !all.is_end {
+        // Usually the error is `EAGAIN`: the pipe is empty.
         let Ok(Piece { bytes, is_end }) = read_once(pipe, thread) else { break };
         all.bytes.extend(bytes);
         all.is_end = is_end;

@@ -74,6 +74,7 @@ impl ParkedChild {
         program: &NodeProgram,
         outputs: &[OwnedFd; 2],
     ) -> Option<oneshot::Receiver<ChildEvent>> {
+        // A packet arrives as a whole or not at all, so after an error the child has no part of the program.
         let sent = self.channel.send(program, &outputs.each_ref().map(AsFd::as_fd)).await;
         sent.ok().map(|()| self.event)
     }

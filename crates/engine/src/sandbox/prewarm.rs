@@ -17,11 +17,13 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) fn prewarm(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: ResourceLimits) {
     if core.warm_pool.is_open() && core.prewarm_queue.push(snapshot, limits) {
         let weak = Arc::downgrade(core);
+        // The caller, `SandboxProvider::expect`, is no async function and may run on a thread without a runtime.
         core.runtime().spawn(async move {
             while let Some(core) = weak.upgrade()
                 && let Some((snapshot, limits)) = core.prewarm_queue.next()
             {
                 prewarm_one(&core, snapshot, limits).await;
+                // So that an engine that is dropped during the pause is freed at once.
                 drop(core);
                 tokio::time::sleep(INTERVAL).await;
             }
@@ -32,6 +34,7 @@ pub(crate) fn prewarm(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: Reso
 async fn prewarm_one(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: ResourceLimits) {
     // If the snapshot was deleted meanwhile or cannot be read, the invocation that uses it reports the error.
     if let Ok(Some(lease)) = core.lease(&snapshot).await {
+        // No call waits for this sandbox yet, so there is time to boot the template.
         refill_warm_pool(core, limits, lease, TemplateUse::WaitForBoot);
     }
 }

@@ -43,6 +43,7 @@ impl PrewarmQueue {
     pub(super) fn next(&self) -> Option<(SnapshotId, ResourceLimits)> {
         let mut state = self.lock();
         let next = state.waiting.pop_front();
+        // Under the same lock, so that a snapshot that is pushed after this starts another task.
         state.has_task = next.is_some();
         next
     }

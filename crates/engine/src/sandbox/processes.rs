@@ -103,6 +103,8 @@ impl SandboxProcesses {
         let routes = Arc::new(Routes::default());
         let killer = pidfd.try_clone().map_err(failed)?;
         let io = SandboxIo::new(&name);
+        // Before the first call on anything that the sandbox shares, because the watchdog kills through this
+        // descriptor.
         io.set_init(pidfd.try_clone().map_err(failed)?);
         let first = tokio::time::timeout(ENTRY_PATIENCE, channel.receive::<FromInit>()).await;
         if first.is_err() {
@@ -113,6 +115,7 @@ impl SandboxProcesses {
             let stats = end.wait().await;
             ended_sender.send_replace(Some(SandboxEnd { stats }));
         });
+        // Also when `first` is an error: the task then kills the init and waits for its end.
         tokio::spawn(following.in_current_span());
         let first = first.map_err(|_| unavailable("the isolation of a sandbox is not set up in time"))?;
         let work = match first {
@@ -161,8 +164,10 @@ impl SandboxProcesses {
     /// Lets it connect to the destinations that the policy permits, from now on. Only the first call has an effect.
     /// Before it, the sandbox can connect to nothing, not even itself.
     pub(crate) fn enable_network(self: &Arc<Self>, policy: &NetworkPolicy, network: &Arc<EngineNetwork>) {
+        // Without isolation no filter reports `connect` calls, so there is nothing for a broker to do.
         if self.is_isolated {
             let start = || {
+                // Weak, because the sandbox owns the broker, which owns this.
                 let sockets: Weak<Self> = Arc::downgrade(self);
                 Broker::start(self.name.clone(), self.io.clone(), sockets, policy.clone(), network)
             };
@@ -193,6 +198,7 @@ impl SandboxProcesses {
             return stats;
         }
         let group = self.group.clone()?;
+        // Long, because only the kernel can delay it, so a slow result is no reason to kill the sandbox.
         self.io.run_long(move |_| group.stats()).await.ok()
     }
 
@@ -262,6 +268,7 @@ impl SandboxProcesses {
 
     /// Kills what commands have left behind, if no command runs.
     pub(crate) async fn clear(&self) {
+        // So that no command begins between the check and the order, which would kill it.
         let _guard = self.lock_requests().await;
         if self.alive.load(Ordering::Acquire) == 0 {
             // Fails when the sandbox ends, and all its processes with it.
@@ -277,6 +284,7 @@ impl SandboxProcesses {
 
     async fn request_locked(&self, message: &ToInit, descriptors: &[OwnedFd]) -> Result<FromInit, SandboxError> {
         let (sender, mut receiver) = mpsc::channel(1);
+        // Before the message, because the response may arrive before `send` returns.
         *lock(&self.routes.response) = Some(sender);
         self.send(message, descriptors).await?;
         receiver.recv().await.ok_or_else(stopped)
@@ -312,6 +320,7 @@ impl SandboxProcesses {
 
     /// Waits until no process of it runs.
     pub(crate) async fn wait(&self) -> SandboxEnd {
+        // The sender goes away without a value only if the task that holds it ends early, with the runtime.
         let mut ended = self.ended.clone();
         let end = ended.wait_for(Option::is_some).await.ok().and_then(|end| *end);
         end.unwrap_or(SandboxEnd { stats: None })
@@ -342,7 +351,9 @@ fn is_ending(pidfd: &OwnedFd) -> bool {
     const FLAGS: usize = 6;
     let Ok(described) = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())) else { return false };
     let pid = described.lines().find_map(|line| line.strip_prefix("Pid:")).map_or("", str::trim);
+    // The kernel gives a process that was reaped the number -1, for which there is no such file.
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    // The name in parentheses before them may itself contain parentheses and spaces.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut fields = fields.split_whitespace();
     let is_dead = matches!(fields.next(), Some("Z" | "X"));
@@ -392,12 +403,15 @@ async fn follow(
         // A route has room for all messages about its command.
         let is_last = matches!(event, ProcessEvent::Exited(_));
         let mut commands = lock(&routes.commands);
+        // The receiver is gone if the command was dropped.
         let _ = commands.get(&command).map(|route| route.try_send(event));
         if is_last {
             commands.remove(&command);
         }
     }
+    // The init has closed the channel or sent a malformed message: no order can reach its processes any more.
     kill(&channel, &pidfd, is_isolated);
+    // Before the end of the sandbox, so that callers do not wait for that.
     lock(&routes.response).take();
     lock(&routes.name_sockets).take();
     lock(&routes.frozen).take();

@@ -17,6 +17,7 @@ pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
     let is_early = |(name, value): &(String, String)| {
         name == "TZ"
             || EARLY_VARIABLES.iter().any(|start| name.starts_with(start))
+            // The template was booted with the usual value, so another one may come too late.
             || usual.iter().any(|(known, usual)| known == name && usual != value)
     };
     if let Some((name, _)) = spec.env.iter().find(|variable| is_early(variable)) {
@@ -29,6 +30,7 @@ pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
         script: [std::slice::from_ref(path), &spec.args].concat(),
         environment: environment::with(environment::of_worker(), &spec.env),
         heap_mib: *heap_mib,
+        // V8's flag is a signed number, and with 0 V8 chooses a seed itself.
         seed: seed >> 1 | 1,
     })
 }

@@ -69,6 +69,7 @@ impl Drop for SandboxResources {
         let directory = std::mem::take(&mut self.directory);
         let clear = async move {
             if let SandboxState::Running { processes, .. } = &state {
+                // Until then its processes could still write below the directory.
                 processes.wait().await;
             }
             if let Err(error) = blocking("files cannot be removed", move || remove(&directory)).await {

@@ -13,6 +13,7 @@ use super::resources::SandboxResources;
 
 /// How many sandboxes wait for one content, and how many altogether.
 const MOST_EACH: usize = 2;
+// docs/operations.md names it, with `WARM_FOR`, as the limit of what the pool holds in memory.
 const MOST: usize = 16;
 
 /// How long a call waits for a sandbox that is being made. That one was begun earlier than one that the call would make
@@ -123,6 +124,7 @@ impl WarmPool {
         // Without a slot, the pool was cleared meanwhile; the sandbox ends when it is dropped.
         let index = claimed.or_else(|| state.slots.iter().position(is_free))?;
         let mut slot = state.slots.remove(index);
+        // Without a sandbox the slot is dropped with its claim, and the call that waits makes its own at once.
         let sandbox = made?;
         let unclaimed = match slot.claim.take() {
             Some(claim) => claim.send(sandbox).err(),

@@ -36,6 +36,7 @@ struct State {
 pub(super) fn kill_after(sandbox: &Arc<KillTarget>, time: Duration) -> Deadline {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let deadlines = Deadlines::get();
+    // The number keeps deadlines of the same instant apart.
     let key = (Instant::now() + time, NEXT.fetch_add(1, Ordering::Relaxed));
     let mut state = lock(&deadlines.state);
     let is_earlier = state.wakes_at.is_none_or(|wakes_at| key.0 < wakes_at);
@@ -85,6 +86,7 @@ impl Deadlines {
                 continue;
             }
             let sandbox = next.and_then(|next| next.remove().upgrade());
+            // `kill` may write to the log; commands that begin or end need the lock meanwhile.
             drop(state);
             if let Some(sandbox) = sandbox {
                 sandbox.kill("its deadline has passed, and the async runtime of the server has not ended it");

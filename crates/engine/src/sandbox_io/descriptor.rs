@@ -52,6 +52,7 @@ impl Watched {
     ///
     /// When the descriptor does not support readiness, or the kernel is out of memory.
     pub(crate) fn new(descriptor: SandboxFd, interest: Interest) -> io::Result<Self> {
+        // Not an `AsyncFd` that owns the descriptor: the runtime would close it on its own thread.
         Ok(Self { readiness: watch(Arc::clone(&descriptor.0), interest)?, descriptor })
     }
 

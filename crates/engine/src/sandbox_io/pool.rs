@@ -156,12 +156,14 @@ impl SandboxIo {
 
     /// Closes a descriptor.
     pub(super) fn close(&self, descriptor: OwnedFd) {
+        // Not `push`: also when too much work waits, the descriptor must be closed at some time.
         self.0.add(Work::Close(descriptor));
     }
 }
 
 impl Sandbox {
     fn push(self: &Arc<Self>, work: Work) -> io::Result<()> {
+        // Two callers at once can exceed the limit by one, which does no harm.
         if lock(&self.queue).waiting.len() >= MOST_WAITING {
             return Err(io::Error::other("the sandbox keeps the threads that work for it busy"));
         }
@@ -276,6 +278,7 @@ impl Pool {
             }
             let (waited, result) = self.work.wait_timeout(state, LINGER).unwrap_or_else(PoisonError::into_inner);
             state = waited;
+            // Work may have been listed just when the time ran out, and its notification is not sent again.
             if result.timed_out() && state.listed.is_empty() {
                 state.idle -= 1;
                 return None;

@@ -65,6 +65,7 @@ impl Drop for WatchedThread {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
+        // Two statements, so that the lock is free while the last holder of the target closes its pidfd.
         let done = lock(&self.0.now).take();
         drop(done);
     }
@@ -73,6 +74,7 @@ impl Drop for Watch<'_> {
 impl Watchdog {
     fn get() -> &'static Self {
         static WATCHDOG: OnceLock<Watchdog> = OnceLock::new();
+        // A second cell, because the thread needs the reference that the first one gives.
         static STARTED: OnceLock<()> = OnceLock::new();
         let watchdog = WATCHDOG.get_or_init(|| Self {
             threads: Mutex::default(),
@@ -97,11 +99,14 @@ impl Watchdog {
 
     fn run(&self) {
         loop {
+            // `count` and not `any`, which would stop at the first thread at work and leave the others unchecked.
             let busy = lock(&self.threads).iter().filter(|record| record.check()).count() > 0;
             if busy {
                 std::thread::sleep(INTERVAL);
                 continue;
             }
+            // Locked before the check below: work that begins after it waits for this lock in `wake`, and then wakes
+            // us.
             let mut is_resting = lock(&self.is_resting);
             // The next round sees work that began during this one.
             if lock(&self.threads).iter().any(|record| lock(&record.now).is_some()) {
@@ -112,6 +117,7 @@ impl Watchdog {
                 is_resting = self.work.wait(is_resting).unwrap_or_else(PoisonError::into_inner);
             }
             drop(is_resting);
+            // Work that has just begun cannot be overdue, and most of it is done before the first check.
             std::thread::sleep(INTERVAL);
         }
     }

@@ -65,6 +65,7 @@ fn unfinished(path: &Path) -> PathBuf {
 pub(super) const UNFINISHED: &str = ".unfinished";
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    // A copy that was broken off may have left it.
     remove(to)?;
     fs::create_dir(to)?;
     let (from, to) = (File::open(from)?, File::open(to)?);

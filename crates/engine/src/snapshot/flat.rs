@@ -41,6 +41,7 @@ pub(super) fn adopt(layout: &Layout, trash: &Trash) -> io::Result<()> {
         snapshots = references.len(),
         "moving the snapshots of an earlier version; the server answers when that is done"
     );
+    // Before the references, because a reference without its content is a snapshot that cannot be read.
     for (path, content) in contents {
         move_unless_taken(layout, &path.join("files"), &layout.tree_of(&content))?;
         trash.take(&path)?;

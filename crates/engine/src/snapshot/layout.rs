@@ -46,6 +46,7 @@ impl Layout {
     /// Calls `put`, which puts something at a path in a level. Makes the level and calls it again if the level is
     /// missing.
     pub(super) fn in_level(&self, path: &Path, put: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        // Tried first: usually the level exists, and making it includes a check of the data directory.
         match (put(), path.parent()) {
             (Err(error), Some(level)) if is_about_the_way(&error) => {
                 self.data_dir.make(level)?;

@@ -70,6 +70,7 @@ impl Reference {
         match fs::read(path) {
             Ok(bytes) => {
                 let parsed: Option<Self> = serde_json::from_slice(&bytes).ok();
+                // The digest becomes a path, so a damaged file must not name another one.
                 Ok(parsed.filter(|reference| reference.content.is_well_formed()))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -106,5 +107,6 @@ pub(super) fn path_of(references: &Path, id: &SnapshotId) -> Option<PathBuf> {
 
 fn name_of(id: &SnapshotId) -> Option<String> {
     let uuid: Uuid = id.as_str().strip_prefix("snap_")?.parse().ok()?;
+    // Written anew, so that an id in another spelling of the same number has the same file.
     Some(format!("snap_{uuid}"))
 }

@@ -44,6 +44,7 @@ impl Staging {
 
     fn write_one(&mut self, path: &str, contents: &[u8]) -> io::Result<()> {
         let length = u64::try_from(contents.len()).unwrap_or(u64::MAX);
+        // A file that is written again replaces its earlier content.
         let others = self.files.iter().filter(|(known, _)| *known != path);
         let used: u64 = others.map(|(_, kind)| if let EntryKind::File { size, .. } = kind { *size } else { 0 }).sum();
         if used.saturating_add(length) > self.limit {
@@ -62,8 +63,10 @@ impl Staging {
         let target = self.directory.join(path);
         let mut opened = fs::File::create(&target)?;
         opened.write_all(contents)?;
+        // Set afterwards, because the umask applies to what is created.
         opened.set_permissions(Permissions::from_mode(file_mode(false).as_raw_mode()))?;
         give_away(&opened, self.owner)?;
+        // Here, where the bytes are in memory, so that no file is read again for the manifest.
         let digest = Digest256::of(contents);
         self.files.insert(path.to_owned(), EntryKind::File { executable: false, size: length, digest });
         Ok(())

@@ -54,10 +54,12 @@ impl SnapshotStore {
         layout.make()?;
         let trash = Trash::start(layout.trash.clone())?;
         let store = Self { layout, uses: Uses::default(), trash };
+        // To remove what an earlier server has left there.
         store.trash.wake();
         if store.trash.take(&store.layout.incoming).is_err() {
             set_aside(&store.layout.incoming)?;
         }
+        // Again, because `incoming` has just been moved away.
         store.layout.make()?;
         flat::adopt(&store.layout, &store.trash)?;
         for level in levels(&store.layout.references)? {
@@ -127,6 +129,7 @@ impl SnapshotStore {
         // It is still there if the store had the same content already.
         self.trash.take(files)?;
         if let Some(replaced) = replaced {
+            // Without the lock of the part above, because the replaced content may belong to the same part.
             self.release(&replaced.content, Use::remove_reference)?;
         }
         Ok(snapshot)
@@ -225,6 +228,7 @@ impl SnapshotStore {
         let mut counted: HashMap<String, usize> = HashMap::new();
         for level in levels(&self.layout.references)? {
             for (path, reference) in references_in(&level)? {
+                // The next start removes a damaged one.
                 let Some(reference) = reference else { continue };
                 if !reference.has_expired(now) {
                     *counted.entry(reference.content.as_str().to_owned()).or_default() += 1;
@@ -247,6 +251,7 @@ impl SnapshotStore {
         if !entry.is_unused() {
             return Ok(());
         }
+        // The lock is held until the tree is away, so that a call that makes the same content comes after that.
         part.remove(content.as_str());
         self.discard(content)
     }
@@ -271,10 +276,12 @@ impl SnapshotStore {
         let at = |error| named(tree.display(), error);
         if let Some(stamps) = &entry.stamps
             && unless_gone(stamps.changed().map(|changed| changed.is_none())).map_err(at)?
+            // A content without files has no stamps, so only the directory itself shows that it is there.
             && unless_gone(tree.metadata().map(|found| found.is_dir())).map_err(at)?
         {
             return Ok(true);
         }
+        // Before anything below can fail, so that files that have changed do not pass as checked.
         entry.stamps = None;
         let mut whole = None;
         let checked = fs::File::open(&tree).and_then(|opened| {
@@ -328,6 +335,7 @@ impl Drop for Lease {
             }
         };
         match tokio::runtime::Handle::try_current() {
+            // Removing files blocks, and a lease is usually dropped on a thread of the runtime.
             Ok(runtime) => {
                 let span = tracing::Span::current();
                 drop(runtime.spawn_blocking(move || span.in_scope(release)));

@@ -26,6 +26,7 @@ pub(super) struct Trash {
 impl Trash {
     /// Starts the thread. The directory may still be missing.
     pub(super) fn start(directory: PathBuf) -> io::Result<Self> {
+        // One message is enough, because the thread removes everything each time that it is woken.
         let (wake, woken) = sync_channel(1);
         let watched = directory.clone();
         std::thread::Builder::new().name("snapshot-trash".to_owned()).spawn(move || empty(&watched, &woken))?;

@@ -93,6 +93,7 @@ impl Uses {
                 entry.references = counted.get(content).copied().unwrap_or_default();
             }
             let unused: Vec<_> = part.extract_if(|_, entry| entry.is_quiet && entry.is_unused()).collect();
+            // Under the lock, so that no call begins to use a content that is being removed.
             unused.iter().try_for_each(|(content, _)| discard(content))?;
         }
         Ok(())

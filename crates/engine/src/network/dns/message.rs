@@ -37,6 +37,7 @@ impl Query {
     /// Parses a query. The one for the resolvers gets this id.
     pub(super) fn parse(bytes: &[u8], id: u16) -> Parsed {
         let Ok(message) = Message::from_octets(bytes) else { return Parsed::Ignored };
+        // Two servers that respond to responses could go on with that for ever.
         if message.header().qr() {
             return Parsed::Ignored;
         }
@@ -79,6 +80,7 @@ impl Query {
 fn rebuild<'a>(message: &Message<&'a [u8]>, question: &Question<ParsedName<&'a [u8]>>, id: u16) -> Option<Vec<u8>> {
     let mut builder = MessageBuilder::new_vec();
     let (header, original) = (builder.header_mut(), message.header());
+    // Of the sandbox's own header, only the flags that change the response are taken over.
     header.set_id(id);
     header.set_rd(original.rd());
     header.set_cd(original.cd());
@@ -137,6 +139,7 @@ fn error(bytes: &[u8], code: Rcode) -> Option<Vec<u8>> {
 pub(super) fn addresses(bytes: &[u8]) -> Vec<IpAddr> {
     let Ok(message) = Message::from_octets(bytes) else { return Vec::new() };
     let Ok(answers) = message.answer() else { return Vec::new() };
+    // Whatever name they belong to, because a name is often an alias (`CNAME`) of another.
     let v4 = answers.limit_to_in::<A>().filter_map(Result::ok).map(|record| record.data().addr().into());
     let v6 = answers.limit_to_in::<Aaaa>().filter_map(Result::ok).map(|record| record.data().addr().into());
     v4.chain(v6).collect()

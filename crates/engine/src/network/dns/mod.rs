@@ -58,6 +58,7 @@ impl NameServer {
     ///
     /// When there are no sockets, or they cannot be used.
     pub(super) async fn start(&self, policy: &Arc<EgressPolicy>, io: &SandboxIo) -> io::Result<()> {
+        // After an error the cell stays empty, so that the next query tries again.
         let begun = self.tasks.get_or_try_init(|| async {
             let sandbox = self.sandbox.upgrade().ok_or_else(|| io::Error::other("the sandbox is gone"))?;
             bind_and_serve(sandbox.make().await?, policy, io).await

@@ -31,6 +31,8 @@ impl Resolvers {
         if !given.is_empty() {
             return Self(given.to_vec());
         }
+        // Read for each sandbox, so that a change of the file needs no restart. Without the file, the C library also
+        // queries the loopback.
         Self(parse(&tokio::fs::read_to_string(CONFIGURATION).await.unwrap_or_default()))
     }
 
@@ -63,12 +65,14 @@ async fn query_over_udp(resolver: SocketAddr, query: &Query) -> io::Result<Vec<u
     // A separate source port for every query is half of what makes a response hard to forge.
     let any: IpAddr = if resolver.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
+    // From now on the kernel drops datagrams of other senders.
     socket.connect(resolver).await?;
     socket.send(&query.message).await?;
     let mut bytes = vec![0; LONGEST];
     loop {
         let length = socket.recv(&mut bytes).await?;
         let response = bytes.get(..length).unwrap_or_default();
+        // Another message may be forged, so we wait on for the right one until the time is over.
         if query.is_answered_by(response) {
             return Ok(response.to_vec());
         }

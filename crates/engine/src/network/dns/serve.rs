@@ -33,6 +33,7 @@ pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>) {
     let mut limiter = RateLimiter::new();
     let mut open = JoinSet::new();
     loop {
+        // A `JoinSet` keeps tasks that have ended until they are joined.
         while open.try_join_next().is_some() {}
         if open.len() >= MOST_QUERIES {
             open.join_next().await;
@@ -41,6 +42,7 @@ pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>) {
             let query = bytes.get(..length).unwrap_or_default().to_vec();
             open.spawn(serve_datagram(Arc::clone(&socket), from, query, resolvers.clone(), Arc::clone(&policy)));
         }
+        // Also after an error, so that one that repeats makes no busy loop.
         limiter.acquire().await;
     }
 }
@@ -71,6 +73,7 @@ pub(super) async fn connections(listener: TcpListener, policy: Arc<EgressPolicy>
         if let Ok((stream, _)) = listener.accept().await {
             open.spawn(serve_connection(stream, resolvers.clone(), Arc::clone(&policy)));
         }
+        // Also after an error, such as a lack of descriptors, so that there is no busy loop.
         limiter.acquire().await;
     }
 }
@@ -88,6 +91,8 @@ async fn serve_connection(mut stream: TcpStream, resolvers: Resolvers, policy: A
 /// Returns the response to a query; `None` if the message gets no response.
 async fn respond(bytes: &[u8], resolvers: &Resolvers, policy: &EgressPolicy, over_tcp: bool) -> Option<Vec<u8>> {
     let mut id = [0; 2];
+    // A sandbox must not choose the id of the query to the resolver: with the source port (`query_over_udp`), it is
+    // what makes a response hard to forge.
     getrandom(&mut id, GetRandomFlags::empty()).ok()?;
     let query = match Query::parse(bytes, u16::from_ne_bytes(id)) {
         Parsed::Query(query) => query,
