@@ -85,9 +85,11 @@ pub(crate) async fn send_source(mut pipe: impl AsyncWrite + Unpin, source: &str)
 pub(crate) fn receive_source(mut pipe: impl Read) -> io::Result<Option<String>> {
     let mut bytes = [0; 4];
     match pipe.read_exact(&mut bytes) {
+        // No source follows: the server has closed the pipe between two sources, or died while it sent one.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     }
+    // No limit: the length comes from the server, which has checked the size of the source.
     let mut source = vec![0; usize::try_from(u32::from_le_bytes(bytes)).map_err(io::Error::other)?];
     pipe.read_exact(&mut source)?;
     String::from_utf8(source).map(Some).map_err(io::Error::other)
@@ -97,6 +99,7 @@ pub(crate) fn receive_source(mut pipe: impl Read) -> io::Result<Option<String>> 
 pub(crate) fn send_frame(mut pipe: impl Write, head: &impl Serialize, body: &[u8]) -> io::Result<()> {
     let head = serde_json::to_vec(head)?;
     let lengths = [length(head.len())?, length(body.len())?];
+    // Lengths and head need one write together. The body may be megabytes, so it is not copied to join them.
     pipe.write_all(&[lengths.as_flattened(), &head].concat())?;
     pipe.write_all(body)
 }

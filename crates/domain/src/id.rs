@@ -24,6 +24,7 @@ macro_rules! uuid_id {
             /// Creates a new id. It is a UUID v7, so ids sort by creation time.
             #[must_use]
             pub fn generate(now: DateTime<Utc>) -> Self {
+                // A UUID of version 7 has no time before 1970; a clock that is set so early gives the first one.
                 let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
                 Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos())))
             }
@@ -56,6 +57,7 @@ macro_rules! uuid_id {
                 // Only the hyphenated form is accepted, so that each worker has exactly one URL.
                 match Uuid::parse_str(text) {
                     Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
+                    // The text comes from a client and is quoted in a response, so it is short and plain.
                     _ => Err(ParseIdError { text: text.chars().filter(|c| !c.is_control()).take(64).collect() }),
                 }
             }

@@ -13,6 +13,7 @@ pub fn in_words(error: &(impl Display + ?Sized)) -> String {
         words.push_str(before);
         let digits = after.trim_start_matches(|symbol: char| symbol.is_ascii_digit());
         match digits.strip_prefix(')') {
+            // At least one digit: other text in such parentheses does not come from the standard library and stays.
             Some(behind) if digits.len() < after.len() => rest = behind,
             _ => {
                 words.push_str(BEGIN);

@@ -267,6 +267,7 @@ impl JsonText {
 
 impl From<Box<RawValue>> for JsonText {
     fn from(value: Box<RawValue>) -> Self {
+        // Nearly all values are on one line already, and are not copied.
         if !value.get().contains(['\n', '\r']) {
             return Self(value);
         }

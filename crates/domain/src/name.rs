@@ -26,10 +26,12 @@ fn check(text: &str) -> Result<(), InvalidNameError> {
     if text.trim().is_empty() {
         return Err(InvalidNameError::Empty);
     }
+    // Characters and not bytes, so that the limit is the same in every language.
     let chars = text.chars().count();
     if chars > MAX_CHARS {
         return Err(InvalidNameError::TooLong { chars });
     }
+    // One of them is U+0000, which Postgres cannot store in a text.
     if text.chars().any(char::is_control) {
         return Err(InvalidNameError::ControlCharacter);
     }

@@ -269,6 +269,7 @@ impl Worker {
         expires_at: DateTime<Utc>,
     ) -> Result<(), InvalidTransitionError> {
         match self.state {
+            // Also from ready: a provider that chooses the ids gives a rebuilt snapshot a new one.
             WorkerState::Creating | WorkerState::Ready { .. } => {
                 self.state = WorkerState::Ready { snapshot_id, expires_at };
                 Ok(())

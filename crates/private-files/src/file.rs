@@ -56,10 +56,13 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&new, error)),
         _ => {}
     }
+    // With `O_EXCL`, a file or a link that another process has put there since then is refused.
     let written = take(&new, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL).and_then(|mut file| {
         file.write_all(bytes)?;
+        // Before the rename: otherwise a power failure could leave the new name with an empty file.
         file.sync_all()?;
         fs::rename(&new, path)?;
+        // The rename is a change of the directory, which has to be on disk too.
         path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
     });
     written.map_err(|error| at(path, error))
@@ -95,6 +98,7 @@ mod tests {
         let path = root.path().join("file");
         open_file(&path).unwrap().write_all(b"text").unwrap();
         assert_eq!(mode(&path), 0o600);
+        // Bits that are too many go, such as set-user-id, and the missing right to write comes back.
         for loose in [0o666, 0o644, 0o4755, 0o400] {
             fs::set_permissions(&path, fs::Permissions::from_mode(loose)).unwrap();
             assert_eq!(read_file(&path).unwrap(), b"text");

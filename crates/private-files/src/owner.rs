@@ -22,6 +22,7 @@ pub(crate) fn close(opened: impl AsFd, path: &Path, mode: u32) -> io::Result<()>
     if permissions(&status) == mode {
         return Ok(());
     }
+    // Through the descriptor: under the path there may be another file by now.
     fchmod(&opened, Mode::from_raw_mode(mode)).map_err(|error| at(path, error.into()))?;
     // Some file systems accept any mode without applying it.
     let of_others = permissions(&fstat(&opened)?) & OF_OTHERS;

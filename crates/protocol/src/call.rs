@@ -73,6 +73,7 @@ impl ReceivedCall {
     pub fn read(arguments: &[String], environment: &[(String, String)]) -> Self {
         let argument = |index: usize| arguments.get(index).cloned().unwrap_or_default();
         let payload = argument(1);
+        // No JSON text begins with this character, so a payload is never taken for a path.
         let payload = match payload.strip_prefix(IN_FILE) {
             Some(path) => Payload::File(path.to_owned()),
             None => Payload::Inline(payload),

@@ -88,6 +88,8 @@ impl Decoder {
 
     /// Emits a separator that was held back as the possible beginning of a frame. An incomplete frame is dropped.
     pub fn finish(&mut self, mut emit: impl FnMut(Piece)) {
+        // A separator alone may be output of the function. With a part of the token behind it, it was the beginning of
+        // a frame.
         if self.frame.len() == 1 {
             self.give_up(&mut emit);
         }
@@ -116,6 +118,7 @@ impl Decoder {
             return bytes;
         }
         self.frame.push(bytes[0]);
+        // A line end in place of the kind: an invalid frame, which is dropped with its line end.
         if bytes[0] == b'\n' {
             self.frame.clear();
         }
@@ -129,6 +132,7 @@ impl Decoder {
         let (body, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
         if self.frame.len() + body.len() > limit {
             self.is_skipping = true;
+            // The kind stays, because `skip_line` needs it to report that an outcome was lost.
             self.frame.truncate(self.prefix.len() + 1);
             return bytes;
         }
@@ -165,6 +169,7 @@ impl Decoder {
     /// Parses a whole frame. Invalid frames are dropped, except for an invalid outcome.
     fn parse(&mut self, kind: u8, body: &[u8]) -> Option<Piece> {
         if is_outcome(kind) {
+            // The text is checked when it is whole: a part may end within a character.
             self.is_outcome_cut |= self.outcome.len() + body.len() > self.max_outcome;
             if !self.is_outcome_cut {
                 self.outcome.extend_from_slice(body);
@@ -176,6 +181,7 @@ impl Decoder {
             let is_cut = std::mem::take(&mut self.is_outcome_cut);
             return Some((!is_cut).then(|| parse_outcome(whole)).flatten().unwrap_or(Piece::Unreadable));
         }
+        // A frame that is not UTF-8 has the right token, so it is dropped and is not log output.
         let body = std::str::from_utf8(body).ok()?;
         match kind {
             b'S' if body.is_empty() => Some(Piece::Started),
@@ -201,11 +207,13 @@ fn parse_chunk(stream: OutputStream, body: &str) -> Option<Piece> {
 fn parse_outcome(body: Vec<u8>) -> Option<Piece> {
     let mut body = String::from_utf8(body).ok()?;
     let (meta, record) = body.split_once(UNIT)?;
+    // From both ends, because the result itself may contain the markers.
     let json = record.strip_prefix(RESULT_BEGIN)?.strip_suffix(RESULT_END)?;
     let (start, length) = (body.len() - record.len() + RESULT_BEGIN.len(), json.len());
     let meta = serde_json::from_str(meta).ok()?;
     body.truncate(start + length);
     body.drain(..start);
+    // The result may wait for its reader, and the memory budget of unread responses counts its length only.
     body.shrink_to_fit();
     Some(Piece::Outcome(OutcomeFrame { meta, json: body }))
 }
@@ -334,6 +342,7 @@ mod tests {
             for name in ["loadMs", "runMs", "exitCode"] {
                 let body = format!("R{{\"code\":\"ok\",\"{name}\":{number}}}\u{1f}__RESULT__1__END_RESULT__");
                 let decoded = decode(&frame(&body));
+                // `null` is a valid exit code: there is none.
                 assert!((name, number) == ("exitCode", "null") || decoded == [Piece::Unreadable], "{body}");
             }
         }

@@ -87,6 +87,7 @@ async fn catch_panic(kind: &str, round: impl Future<Output = ()>) {
 
 fn every(interval: Duration) -> Interval {
     let mut rounds = tokio::time::interval(interval.max(SHORTEST_INTERVAL));
+    // After a round that took longer than the interval, the default would run all missed rounds one after another.
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     rounds
 }

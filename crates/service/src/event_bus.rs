@@ -64,6 +64,7 @@ impl EventBus for InProcessEventBus {
 
     fn listen(&self, scope: TenantScope) -> Box<dyn WorkerEvents> {
         let mut channels = self.lock();
+        // Here and not in a `Drop` of the listener, which has no reference to the bus.
         channels.retain(|_, channel| channel.receiver_count() > 0);
         let channel = channels.entry(scope.tenant()).or_insert_with(|| broadcast::Sender::new(BACKLOG));
         Box::new(Listener(channel.subscribe()))
@@ -113,6 +114,7 @@ mod tests {
         for tenant in 0..100 {
             drop(bus.listen(scope_of(TenantId::from(uuid::Uuid::from_u128(tenant)))));
         }
+        // The channel of the last listener stays until the next one comes.
         assert_eq!(bus.lock().len(), 1);
     }
 }

@@ -50,6 +50,7 @@ impl FaultLog {
 
     fn failed_at(&self, kind: &str, now: Instant) -> LogDecision {
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the look-up: a failure after a quiet time begins a new series and is logged in full.
         let ended: Vec<_> = series.extract_if(|_, series| now.duration_since(series.last) >= QUIET).collect();
         for (kind, series) in ended {
             log_end(&kind, &series);

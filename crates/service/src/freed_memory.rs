@@ -41,6 +41,7 @@ impl FreedMemory {
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
         // The semaphore is never closed.
         if let Ok(counted) = self.blocks.acquire_many(blocks).await {
+            // Not given back: the next wait counts only what is freed from now on.
             counted.forget();
         }
     }

@@ -82,6 +82,7 @@ impl Health {
         let _checking = self.checking.lock().await;
         let results = {
             let results = self.lock();
+            // A check that began earlier may have missed what has broken, or was mended, since then.
             let is_fresh = results.began.is_some_and(|began| began >= came);
             is_fresh.then(|| results.faults.values().map(|fault| fault.fault.clone()).collect())
         };
@@ -99,6 +100,7 @@ impl Health {
     /// Records a failure of the platform and returns what to log about it. Starts checks that find out whether it
     /// lasts.
     pub(crate) fn failed(&self, kind: &str) -> LogDecision {
+        // `notify_one` keeps the request if the task is not waiting at this moment.
         self.recheck.notify_one();
         self.failures.failed(kind)
     }
@@ -116,6 +118,8 @@ impl Health {
 
     async fn check_all(&self) -> Vec<Fault> {
         let began = Instant::now();
+        // Side by side, so that three slow parts still leave the response within the three seconds that
+        // `Platform::faults` promises.
         let (database, sandboxes, compiler) =
             tokio::join!(self.check_database(), self.check_sandboxes(), self.check_compiler());
         let mut found = BTreeMap::new();
@@ -154,6 +158,7 @@ impl Health {
     fn record(&self, began: Instant, found: &BTreeMap<Part, Fault>) {
         let (mut results, now) = (self.lock(), Instant::now());
         results.began = Some(began);
+        // Nothing else is read together with this flag, so no stronger ordering is needed.
         self.short_of_descriptors.store(found.contains_key(&Part::Descriptors), Ordering::Relaxed);
         for part in Part::ALL {
             self.observer.part(part, !found.contains_key(&part));
@@ -184,6 +189,7 @@ impl Health {
                 }
             }
         }
+        // Asks for another check, so that the log has the end of the fault even if no probe comes.
         if !results.faults.is_empty() {
             self.recheck.notify_one();
         }
@@ -204,7 +210,9 @@ async fn watch(health: Weak<Health>, recheck: Arc<tokio::sync::Notify>) {
         if is_requested {
             health.faults().await;
         }
+        // Kept during the pause, it would keep the store and the provider of a platform that was dropped.
         drop(health);
+        // Also limits the checks to one a second, however many failures ask for one.
         tokio::time::sleep(WATCH_INTERVAL).await;
     }
 }

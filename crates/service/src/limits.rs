@@ -72,6 +72,7 @@ impl EffectiveLimits {
                 disk_bytes: least(disk_bytes, tenant.disk_bytes),
             },
             concurrent,
+            // The queue needs at least one permit for each tenant and worker (`fair_queue/limits.rs`).
             concurrent_per_worker: least(per_worker, tenant.concurrent_per_worker).max(1),
             queued: least(server.max_queued_invocations, tenant.queued),
             worker_lifetime: least(server.worker_lifetime, tenant.worker_lifetime),

@@ -95,6 +95,7 @@ impl PlatformBuilder {
     #[must_use]
     pub fn build(self) -> Platform {
         let Self { store, sandboxes, compiler, clock, observer, access, limits, events, options } = self;
+        // First, because the provider must know it before it makes the first sandbox (`SandboxProvider::preload`).
         sandboxes.preload(NodePreload { module: workers_transpiler::template_module() });
         let compiler = compiler.unwrap_or_else(|| Arc::new(InProcessCompiler::new()));
         let health =
@@ -121,6 +122,7 @@ impl PlatformBuilder {
             worker_locks: WorkerLocks::default(),
             unread_budget,
             runtime,
+            // The task only has a weak reference, and would wait for the next change, which may never come.
             _following: following.clone().drop_guard(),
         });
         follow(&shared, following);

@@ -45,6 +45,7 @@ async fn script_in_sandbox(
         .map_err(|error| SandboxError::new(SandboxErrorKind::Failed, error.to_string()))?;
     // The limit is for files that the function writes. The script is not one of them and may be longer.
     let disk_bytes = limits.disk_bytes.max(u64::try_from(script.len()).unwrap_or(u64::MAX));
+    // Nothing runs in this sandbox, so it needs no network.
     let (limits, network) = (ResourceLimits { disk_bytes, ..limits }, NetworkPolicy::DenyAll);
     let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
     let written = sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await;

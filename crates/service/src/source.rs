@@ -48,6 +48,7 @@ impl Source {
     /// Parses a stored text.
     pub(crate) fn decode(stored: &str) -> Self {
         let found =
+            // The last one, because the code may contain such a line itself.
             stored.rsplit_once(MARK).and_then(|(code, options)| Some((code, CompilerOptions::decode(options)?)));
         found.map_or_else(|| stored.into(), |(code, compiler_options)| Self { code: code.to_owned(), compiler_options })
     }
@@ -59,6 +60,7 @@ impl CompilerOptions {
     }
 
     fn decode(text: &str) -> Option<Self> {
+        // Compared with everything that `encode` can write, so that the two cannot disagree; any other text is code.
         let known = |experimental_decorators| Self { experimental_decorators };
         [known(None), known(Some(true)), known(Some(false))].into_iter().find(|options| options.encode() == text)
     }

@@ -56,6 +56,7 @@ impl UnreadBudget {
     /// Creates a budget of this many bytes.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
+        // Tokio counts the permits of `acquire_many` in `u32`; in blocks, the largest budget is 4 TiB and not 4 GiB.
         let blocks = u32::try_from(bytes / BLOCK).unwrap_or(u32::MAX);
         let share = u32::try_from(u64::from(blocks) * u64::from(SHARE_PERCENT) / 100).unwrap_or(blocks);
         let accounts = Mutex::new(Accounts { shares: HashMap::new(), most: FEW_ACCOUNTS });
@@ -130,6 +131,7 @@ impl Accounts {
     fn insert(&mut self, account: Account, share: Weak<Semaphore>) {
         if self.shares.len() >= self.most {
             self.shares.retain(|_, share| share.strong_count() > 0);
+            // The next search comes after the number of entries has doubled, so that searches stay cheap on average.
             self.most = (2 * self.shares.len()).max(FEW_ACCOUNTS);
         }
         self.shares.insert(account, share);
@@ -137,6 +139,7 @@ impl Accounts {
 }
 
 fn permits(blocks: u32) -> usize {
+    // A semaphore with more permits than this panics.
     usize::try_from(blocks).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }
 
@@ -195,6 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unlimited_budget_never_refuses() {
+        // With no bytes at all, each response takes a share of nothing.
         for bytes in [usize::MAX, 0] {
             let budget = UnreadBudget::new(bytes);
             assert!(budget.try_acquire(None, 64 * KIB).is_some());

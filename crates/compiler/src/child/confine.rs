@@ -47,6 +47,7 @@ pub(super) fn confine(server: Pid) -> io::Result<Memory> {
     let own_user = step("user", leave_root())?;
     step("capabilities", give_up_capabilities())?;
     step("new privileges", rustix::thread::set_no_new_privs(true))?;
+    // Also, no other process of the same user can attach to this one as a debugger.
     step("dumps", rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable))?;
     // After the change of user, which clears this setting. It refers to the thread of the server that started us, which
     // lives as long as its pool.
@@ -56,6 +57,7 @@ pub(super) fn confine(server: Pid) -> io::Result<Memory> {
     }
     let limits = [
         (Resource::Core, 0),
+        // Holds for files only: what the process writes to its pipe has no limit.
         (Resource::Fsize, 0),
         (Resource::Memlock, 0),
         (Resource::Msgqueue, 0),
@@ -81,6 +83,7 @@ fn check_single_thread() -> io::Result<()> {
 
 /// Changes to a user without any rights, where that is possible. Returns whether it was.
 fn leave_root() -> rustix::io::Result<bool> {
+    // The groups come first: after the change of user, this process may not change them any more.
     if !rustix::process::geteuid().is_root() || !allowed(rustix::thread::set_thread_groups(&[]))? {
         return Ok(false);
     }
@@ -115,6 +118,7 @@ fn give_up_capabilities() -> rustix::io::Result<()> {
 
 /// Lowers a limit permanently. A limit that is already lower stays.
 fn lower(resource: Resource, limit: u64) -> rustix::io::Result<()> {
+    // The hard limit is lowered too, because without privileges a process cannot raise it again.
     let limit = rustix::process::getrlimit(resource).maximum.map_or(limit, |maximum| maximum.min(limit));
     let limit = (limit != u64::MAX).then_some(limit);
     rustix::process::setrlimit(resource, Rlimit { current: limit, maximum: limit })
@@ -124,6 +128,8 @@ fn lower(resource: Resource, limit: u64) -> rustix::io::Result<()> {
 fn allowed(result: rustix::io::Result<()>) -> rustix::io::Result<bool> {
     match result {
         Ok(()) => Ok(true),
+        // `EINVAL` stands for an id that the container does not map, and for a capability that the kernel does not
+        // know.
         Err(Errno::PERM | Errno::INVAL) => Ok(false),
         Err(error) => Err(error),
     }

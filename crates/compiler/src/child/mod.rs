@@ -39,6 +39,7 @@ pub(crate) fn run() -> io::Result<()> {
         Ok((arguments, memory))
     };
     let ready = ready();
+    // The server gets the problem as the first message, because this process has no log.
     let problem = ready.as_ref().err().map(ToString::to_string);
     send(&output, &Hello { problem }, &[])?;
     let (arguments, memory) = ready?;
@@ -91,6 +92,7 @@ fn into_verdict(output: Result<WorkerScript, TranspileError>) -> (Verdict, Strin
 
 /// Compiles on another thread while this one watches.
 fn compile(arguments: &Arguments, memory: &Memory, source: String) -> io::Result<Compiled> {
+    // With room for one, so that the thread ends without waiting for the receiver.
     let (done, outcome) = mpsc::sync_channel(1);
     let newer_node = arguments.newer_node;
     let begun = thread::Builder::new().spawn(move || {

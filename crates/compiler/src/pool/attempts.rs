@@ -50,6 +50,7 @@ pub(super) async fn compile(slot: &mut Slot, source: &str, bounds: Bounds) -> Re
                 return Ok(script);
             }
             Outcome::Rejected(rejection) => {
+                // A refusal shows too that processes start and compile.
                 outage_log.works();
                 return Err(CompileFailure::Rejected(rejection));
             }
@@ -58,6 +59,7 @@ pub(super) async fn compile(slot: &mut Slot, source: &str, bounds: Bounds) -> Re
                 return Err(CompileFailure::TooExpensive(too_expensive));
             }
             Outcome::Invalid(problem) => return Err(CompileFailure::Failed(problem)),
+            // No pause before the next attempt: nothing ran out that could become free.
             Outcome::Crashed => {
                 crashes += 1;
                 if crashes == CRASHES {
@@ -67,6 +69,7 @@ pub(super) async fn compile(slot: &mut Slot, source: &str, bounds: Bounds) -> Re
             Outcome::Failed(cause) => {
                 outage_log.process_failed(&cause);
                 failures += 1;
+                // A pause that ends after the deadline leaves no time for another attempt.
                 if failures == FAILURES || Instant::now() + pause >= bounds.until {
                     outage_log.gave_up(&cause);
                     return Err(CompileFailure::Unavailable(cause));
@@ -83,6 +86,7 @@ async fn attempt(slot: &mut Slot, source: &str, bounds: Bounds) -> Outcome {
         Ok(process) => process,
         Err(error) => return Outcome::Failed(format!("a compiler process cannot be started: {error}")),
     };
+    // A copy, because the compilation borrows the process while it is watched.
     let (id, proc_stat) = (process.id(), process.proc_stat().clone());
     match watch(&proc_stat, bounds, process.compile(source)).await {
         WatchOutcome::Done(Ok((response, script))) => {
@@ -122,6 +126,7 @@ async fn exited(slot: &mut Slot, error: std::io::Error) -> Outcome {
     match received {
         Ok(Ok(ExitCause::Source)) => Outcome::Crashed,
         Ok(Ok(ExitCause::Memory)) => Outcome::TooExpensive(TooExpensive::Memory),
+        // A cause that is not known in time is no evidence against the source either.
         Ok(Ok(ExitCause::Unknown) | Err(_)) | Err(_) => Outcome::Failed(cause),
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn cause(status: ExitStatus, stderr: &str, memory_bytes: u64) -> Exit
     if FAULTS.into_iter().any(ended_by) || ended_by(Signal::ABORT) && stderr.contains(STACK_OVERFLOW) {
         return ExitCause::Source;
     }
+    // An allocation below the limit fails if the host has no memory, which is not the fault of the source.
     if ended_by(Signal::ABORT) && failed_allocation(stderr).is_some_and(|bytes| bytes > memory_bytes) {
         return ExitCause::Memory;
     }
@@ -79,6 +80,7 @@ mod tests {
         for signal in [Signal::HUP, Signal::INT, Signal::ABORT, Signal::BUS, Signal::KILL, Signal::TERM, Signal::XCPU] {
             assert_eq!(ended_by(signal, ""), ExitCause::Unknown, "{signal:?}");
         }
+        // Exit code 1, and no signal: the text alone is no evidence.
         assert_eq!(cause(ExitStatus::from_raw(1 << 8), "overflowed its stack", LIMIT), ExitCause::Unknown);
     }
 

@@ -58,7 +58,9 @@ impl IdleProcesses {
     /// Removes the processes that have waited too long, except the last one. Returns whether to check again later.
     pub(super) fn take_surplus(&self) -> (Vec<CompilerProcess>, bool) {
         let mut waiting = self.lock();
+        // One always stays, so that the first deploy after a quiet time does not wait for a start.
         let spare = waiting.processes.len().saturating_sub(1);
+        // The order is by age, so the first one that is young enough ends the search.
         let old = waiting.processes[..spare].iter().take_while(|(since, _)| since.elapsed() >= IDLE_TIME).count();
         let surplus = waiting.processes.drain(..old).map(|(_, process)| process).collect();
         waiting.watched = waiting.processes.len() > 1;

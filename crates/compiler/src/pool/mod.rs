@@ -67,6 +67,7 @@ impl ProcessCompiler {
     ///
     /// When a process cannot be started, or the program has not called the hook.
     pub async fn start(options: CompilerOptions) -> Result<Self, StartError> {
+        // Such a process would be a second server, which starts a compiler in turn, and so on.
         if options.program == CompilerProgram::CurrentExe && !hook_was_called() {
             return Err(StartError::HookNotCalled);
         }
@@ -95,6 +96,7 @@ impl Compiler for ProcessCompiler {
         for (process, defect) in self.pool.idle.take_defective() {
             process.discard(defect);
         }
+        // A check must not wait behind compilations: `/readyz` would report a fault of a server that is only busy.
         let Some(permit) = self.pool.limiter.try_acquire() else {
             // All processes are busy; the last one that ended determines the result.
             return self.pool.outage_log.last_failure().map_or(Ok(()), |cause| Err(CompileFailure::Unavailable(cause)));

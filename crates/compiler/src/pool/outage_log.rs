@@ -38,6 +38,7 @@ impl OutageLog {
             return;
         }
         state.logged = Some(LoggedOutage { since: Instant::now(), refused: 1 });
+        // The line is written without the lock, which other compilations need.
         drop(state);
         tracing::error!(cause, "nothing can be compiled; deploys are refused until that works again");
     }

@@ -27,6 +27,8 @@ pub(super) struct CompilerProcess {
 impl CompilerProcess {
     /// Takes over a child process. `runtime` handles the I/O of its pipes.
     pub(super) fn new(mut child: Child, spawner: Spawner, runtime: &Handle) -> io::Result<Self> {
+        // The pipes belong to the runtime that is entered here. The one of the caller may end earlier
+        // (`Pool::runtime`).
         let _served_by = runtime.enter();
         match open(&mut child) {
             Ok((sources, responses, proc_stat)) => {
@@ -51,6 +53,8 @@ impl CompilerProcess {
     /// Returns why the process cannot take a source, if that is visible from outside: it has exited, or a signal has
     /// stopped it.
     pub(super) fn defect(&mut self) -> Option<&'static str> {
+        // `try_wait` reaps a process that has exited. `Child` remembers that, so a later `kill` cannot reach another
+        // process that has got the same id.
         if !self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None))) {
             return Some("it has ended");
         }
@@ -74,6 +78,7 @@ impl CompilerProcess {
 
     /// Ends the process because of a defect that was found before it got a source.
     pub(super) fn discard(self, defect: &str) {
+        // The process ends when `self` is dropped.
         tracing::warn!(process.id = self.id, cause = defect, "an idle compiler process is of no use and is replaced");
     }
 

@@ -39,6 +39,7 @@ impl Pool {
         let late = |problem: String| io::Error::new(io::ErrorKind::TimedOut, problem);
         let child = timeout_at(until, self.spawner.start()).await;
         let child = child.map_err(|_elapsed| late("it was not started in time".to_owned()))??;
+        // Each process has a handle of the spawner, so its thread outlives all processes that it must reap.
         let mut process = CompilerProcess::new(child, self.spawner.clone(), &self.runtime)?;
         let bounds = Bounds { processor_time: START_PATIENCE, stall_timeout: STALL_TIMEOUT, until };
         let proc_stat = process.proc_stat().clone();
@@ -61,6 +62,7 @@ impl Pool {
 async fn end_surplus(pool: Weak<Pool>) {
     loop {
         tokio::time::sleep(IDLE_TIME).await;
+        // The pool ends with its last user, and its processes with it; this task must not keep it while it sleeps.
         let Some(pool) = pool.upgrade() else { return };
         let (surplus, again) = pool.idle.take_surplus();
         drop(surplus);

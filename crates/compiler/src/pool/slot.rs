@@ -26,6 +26,7 @@ impl Slot {
 
     /// Takes a process: an idle one, or a new one, which must be ready before `until`.
     pub(super) async fn take_process(&mut self, until: Instant) -> io::Result<&mut CompilerProcess> {
+        // Several may be of no use: for example, all idle processes were stopped or killed at the same time.
         let mut found = None;
         while found.is_none()
             && let Some(mut idle) = self.pool.idle.pop()

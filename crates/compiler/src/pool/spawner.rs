@@ -70,7 +70,8 @@ impl Spawner {
 
     /// Kills a process at once and hands it over to be reaped.
     pub(super) fn kill_and_reap(&self, mut child: Child, exit: Exit) {
-        // Fails if the process has exited already.
+        // Killed on the thread of the caller, because the other thread may be busy starting a process. Fails if the
+        // process has exited already.
         let _ = child.kill();
         // Fails if the thread has ended; then the kernel has killed the child with it.
         let _ = self.requests.send(Request::Reap(child, exit));
@@ -80,6 +81,7 @@ impl Spawner {
 fn work(requests: &mpsc::Receiver<Request>, start: impl Fn() -> io::Result<Child>, memory_bytes: u64) {
     let mut exiting: Vec<(Child, Exit)> = Vec::new();
     loop {
+        // Only processes that exit are worth a timeout: without them, the thread sleeps until the next request.
         let request = if exiting.is_empty() {
             requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
         } else {
@@ -97,6 +99,7 @@ fn work(requests: &mpsc::Receiver<Request>, start: impl Fn() -> io::Result<Child
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 for (mut child, exit) in exiting {
+                    // May block, because there are no more requests. All children were killed before.
                     let status = child.wait();
                     report(&mut child, status, exit, memory_bytes);
                 }
@@ -135,8 +138,10 @@ fn start(program: &Path, memory_bytes: u64, newer_node: bool) -> io::Result<Chil
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", program.display()));
     Command::new(program)
         .arg0(PROCESS_NAME)
+        // The process compares this id with that of its parent, to notice that the server is gone.
         .args([HOOK_ARGUMENT.to_owned(), std::process::id().to_string(), memory_bytes.to_string()])
         .arg(u8::from(newer_node).to_string())
+        // The environment may hold secrets: the admin token, and the password in `DATABASE_URL`.
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())

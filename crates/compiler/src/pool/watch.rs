@@ -56,6 +56,8 @@ async fn monitor<T>(proc_stat: &ProcStat, bounds: Bounds) -> WatchOutcome<T> {
     let mut used_before = begin;
     let (mut still, mut stopped) = (0, 0);
     let mut checks = interval_at(Instant::now() + CHECK_INTERVAL, CHECK_INTERVAL);
+    // After a stop of the server, the default would make up for all missed checks at once, and they would find no
+    // progress.
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         checks.tick().await;
@@ -67,6 +69,7 @@ async fn monitor<T>(proc_stat: &ProcStat, bounds: Bounds) -> WatchOutcome<T> {
             return WatchOutcome::OverProcessorTime;
         }
         stopped = if reading.is_some_and(super::proc_stat::Reading::is_stopped) { stopped + 1 } else { 0 };
+        // A process that cannot be read counts as one without progress (`None` equals `None`).
         still = if used == used_before { still + 1 } else { 0 };
         used_before = used;
         if stopped >= STOPPED_CHECKS {

@@ -27,6 +27,7 @@ impl Policy for StandardPolicy {
     fn permit(&self, context: &CallContext, action: Action, _resource: Resource) -> Result<(), AccessError> {
         let may = match action {
             Action::SetUp => {
+                // Not an embedder: its users must not empty the database of all tenants.
                 matches!(context.principal(), Principal::AdminToken | Principal::Loopback | Principal::System)
             }
             Action::ReadOperations => context.principal().is_of_platform(),

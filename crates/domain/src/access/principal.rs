@@ -32,6 +32,7 @@ impl Principal {
     #[must_use]
     pub const fn is_of_platform(&self) -> bool {
         match self {
+            // Without a wildcard, so that a new kind of principal does not compile before this is decided for it.
             Self::System | Self::AdminToken | Self::Loopback | Self::Embedder => true,
         }
     }

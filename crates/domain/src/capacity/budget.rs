@@ -73,6 +73,7 @@ impl Budget {
         let of: BTreeMap<_, _> = accounts.into_iter().map(|account| (account, Resources::default())).collect();
         let others = (of.len() as u64).saturating_sub(1);
         let is_shared = others > 0;
+        // Rounded down, because `percent` rounds up: if there can be one sandbox only, none is kept for others.
         let half = total.minus(total.percent(50));
         let (kept, kept_most) =
             if is_shared { (smallest, smallest.times(others).min(half)) } else { Default::default() };
@@ -107,6 +108,7 @@ impl Budget {
         if let Some(resource) = demand.shortage(self.most) {
             return Err(Refusal::Never(resource));
         }
+        // One lock for the check and the grant: two requests at the same time must not get the same resources.
         let mut held = self.lock();
         let account = if held.of.contains_key(account) { account } else { OTHERS };
         let before = held.of.get(account).copied().unwrap_or_default();
@@ -118,6 +120,7 @@ impl Budget {
             return Err(Refusal::AccountFull(resource));
         }
         let is_first = before == Resources::default() && demand.shortage(self.kept).is_none();
+        // The reserves are for accounts such as this one, so its first small sandbox may use them.
         let kept = if is_first { Resources::default() } else { self.kept_for_others(&held, account) };
         if let Some(resource) = all.shortage(self.total.minus(kept)) {
             return Err(Refusal::Full(resource));
@@ -247,6 +250,7 @@ mod tests {
         let granted: usize = std::thread::scope(|scope| {
             let ask = || {
                 barrier.wait();
+                // Eight threads ask for four times as much as there is.
                 let permits: Vec<_> = (0..50).filter_map(|_| budget.admit("a", amount(1)).ok()).collect();
                 assert_eq!(budget.held().shortage(total()), None);
                 barrier.wait();
@@ -282,6 +286,7 @@ mod tests {
         let budget = budget(&["a", "b", "c", "d"], 50);
         let mut permits: Vec<_> =
             ["a", "b"].into_iter().cycle().map_while(|name| budget.admit(name, amount(1)).ok()).collect();
+        // The other two are kept for the two accounts that hold nothing.
         assert_eq!(permits.len(), 98);
         permits.extend(["c", "d"].map(|name| budget.admit(name, amount(1)).unwrap()));
         assert_eq!(budget.admit("c", amount(1)).unwrap_err(), Refusal::Full(Resource::Sandboxes));

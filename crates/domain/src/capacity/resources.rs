@@ -106,6 +106,7 @@ impl Resources {
     #[must_use]
     pub fn percent(self, percent: u64) -> Self {
         self.zip(Self::all(percent), |amount, percent| {
+            // In 128 bits, because an amount may be `u64::MAX` (`UNLIMITED`).
             let share = (u128::from(amount) * u128::from(percent)).div_ceil(100);
             u64::try_from(share).unwrap_or(u64::MAX)
         })
@@ -120,6 +121,7 @@ impl Resources {
     /// Returns how many times `demand` fits, and the resource that limits it.
     #[must_use]
     pub fn fits(self, demand: Self) -> (u64, Resource) {
+        // A demand for none of a resource cannot be limited by it.
         let times = |resource: Resource| self.of(resource).checked_div(demand.of(resource)).unwrap_or(u64::MAX);
         let narrowest = ALL.into_iter().min_by_key(|resource| times(*resource)).unwrap_or(Resource::Memory);
         (times(narrowest), narrowest)

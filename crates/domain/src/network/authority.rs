@@ -39,6 +39,7 @@ impl Host {
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Address(address) => address.is_loopback(),
+            // RFC 6761 reserves `localhost` and all names below it for loopback.
             Self::Name(name) => name.labels_from_the_end().next() == Some("localhost"),
         }
     }
@@ -51,6 +52,7 @@ impl Authority {
     pub fn agreed<'a>(places: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut places = places.into_iter().map(|text| std::str::from_utf8(text).ok()?.parse::<Self>().ok());
         let first = places.next()??;
+        // A request with two hosts could pass a check with the one and be meant for the other.
         places.all(|other| other.as_ref() == Some(&first)).then_some(first)
     }
 }
@@ -68,6 +70,7 @@ impl FromStr for Host {
                 has_one_form.then_some(Self::Address(address))
             }
             None => match text.parse::<IpAddr>() {
+                // An IPv6 address needs brackets, because its last group could be a port.
                 Ok(address) => address.is_ipv4().then_some(Self::Address(address)),
                 Err(_) => text.parse().ok().map(Self::Name),
             },
@@ -181,6 +184,7 @@ mod tests {
             "2130706433",
             "0x7f000001",
             "http://localhost",
+            // The `а` is Cyrillic; U+3002 is a full stop, which some programs turn into a dot.
             "locаlhost",
             "localhost\u{3002}",
         ] {

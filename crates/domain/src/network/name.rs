@@ -41,6 +41,7 @@ impl DomainName {
                 text.push('.');
             }
             text.push_str(label);
+            // Checked in the loop, so that a long list of labels takes no more memory than a name.
             if text.len() > MAX_NAME {
                 return Err(InvalidDomainNameError);
             }
@@ -169,6 +170,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_empty_or_an_address_in_any_old_form_is_no_name() {
+        // 255 bytes; without its first label it is the longest name, of 253 bytes.
         let long = format!("{}com", "a.".repeat(126));
         for text in [
             "",

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 /// Parses a decimal number that consists of digits only: no sign, no spaces, no leading zeros.
 pub(super) fn decimal<T: FromStr>(text: &str) -> Option<T> {
+    // `parse` alone accepts a leading `+`, and some programs read a leading zero as octal: `010` would have two
+    // meanings.
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if is_plain { text.parse().ok() } else { None }
 }
@@ -23,6 +25,7 @@ mod tests {
         for (text, expected) in [("1", 1), ("80", 80), ("65535", 65535)] {
             assert_eq!(port(text).map(NonZeroU16::get), Some(expected));
         }
+        // The last but one has full-width digits, which are digits of Unicode but not of ASCII.
         for text in
             ["", "0", "00", "080", "+80", "-80", " 80", "80 ", "8_0", "0x50", "65536", "99999999999", "８０", "80\n"]
         {

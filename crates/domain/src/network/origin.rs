@@ -33,6 +33,7 @@ impl Scheme {
             Self::Http => 80,
             Self::Https => 443,
         };
+        // Browsers leave this port out of an origin, and a `Host` header may have it. Both must compare equal.
         authority.port = authority.port.filter(|port| *port != NonZeroU16::new(own).unwrap_or(*port));
         authority
     }
@@ -57,6 +58,7 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed = || {
             let (scheme, authority) = text.split_once("://")?;
+            // In lower case, as browsers send it.
             let scheme = [Scheme::Http, Scheme::Https].into_iter().find(|known| known.as_str() == scheme)?;
             let authority: Result<Authority, InvalidAuthorityError> = authority.parse();
             Some(Self { scheme, authority: scheme.without_own_port(authority.ok()?) })

@@ -88,6 +88,7 @@ mod tests {
         ];
         for (first, last) in closed {
             let (first, last): (Ipv4Addr, Ipv4Addr) = (first.parse().unwrap(), last.parse().unwrap());
+            // Each address also in the forms of IPv6 that lead to it.
             for address in [first, last] {
                 assert!(!is_public(address.into()), "{address}");
                 assert!(!is_public(address.to_ipv6_mapped().into()), "mapped {address}");
@@ -97,6 +98,7 @@ mod tests {
             }
             for neighbour in [first.to_bits().checked_sub(1), last.to_bits().checked_add(1)].into_iter().flatten() {
                 let neighbour = Ipv4Addr::from(neighbour);
+                // An address next to a range is public: no range is too wide.
                 assert!(is_public(neighbour.into()), "{neighbour}");
                 assert!(is_public(neighbour.to_ipv6_mapped().into()), "mapped {neighbour}");
                 assert!(!is_public(neighbour.to_ipv6_compatible().into()), "compatible {neighbour}");

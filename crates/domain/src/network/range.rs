@@ -32,6 +32,8 @@ impl AddressRange {
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.first, address.to_canonical()) {
             (IpAddr::V4(first), IpAddr::V4(address)) => {
+                // The XOR is below 2^n exactly if only the last n bits differ. A shift by all bits would overflow; then
+                // n is 0.
                 first.to_bits() ^ address.to_bits() <= u32::MAX.checked_shr(u32::from(self.prefix)).unwrap_or(0)
             }
             (IpAddr::V6(first), IpAddr::V6(address)) => {

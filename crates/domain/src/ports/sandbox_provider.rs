@@ -236,6 +236,7 @@ impl SandboxPath {
     /// If the path does not have the form that the type's documentation describes, or is longer than 1,024 bytes.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidPathError> {
         let text = text.into();
+        // 255 bytes is the longest name that Linux file systems accept.
         let ordinary =
             |name: &str| !name.is_empty() && name != "." && name != ".." && name.len() <= 255 && !name.contains('\0');
         if text.len() <= 1024 && text.split('/').all(ordinary) { Ok(Self(text)) } else { Err(InvalidPathError) }
@@ -304,6 +305,7 @@ impl CommandSpec {
         match self.program {
             Program::Named(program) => (program, self.args),
             Program::NodeScript { path, heap_mib } => {
+                // In front of the path: Node.js takes what follows the path as arguments of the script.
                 let options = heap_mib.map(node_heap_option);
                 ("node".to_owned(), options.into_iter().chain([path]).chain(self.args).collect())
             }

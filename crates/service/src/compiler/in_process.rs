@@ -29,6 +29,7 @@ impl Compiler for InProcessCompiler {
         let span = tracing::Span::current();
         let compiled = tokio::task::spawn_blocking(move || {
             let _entered = span.entered();
+            // The thread holds the permit and not the caller: it goes on compiling when the caller has gone.
             let _permit = permit;
             compile_worker(&source, false)
         });

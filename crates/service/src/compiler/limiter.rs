@@ -37,6 +37,7 @@ impl CompileLimiter {
     /// Creates `count` permits, at least one. A source waits at most `patience` for a permit.
     #[must_use]
     pub fn new(count: usize, patience: Duration) -> Self {
+        // A semaphore without permits would admit no source, and one with more than this number panics.
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         Self { permits: Arc::new(Semaphore::new(count)), count, waiting: Semaphore::new(MAX_WAITING), patience }
     }
@@ -57,6 +58,7 @@ impl CompileLimiter {
         if let Some(permit) = self.try_acquire() {
             return Ok(permit);
         }
+        // Not awaited: this semaphore is the length of the queue, and there is no queue in front of it.
         let _waiting = self.waiting.try_acquire().map_err(|_| BUSY)?;
         let permit = tokio::time::timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await;
         permit.ok().and_then(Result::ok).ok_or(BUSY)

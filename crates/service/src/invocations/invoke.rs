@@ -49,6 +49,7 @@ impl InvocationService {
         }
         let mut worker = shared.store.workers().find_by_id(&scope, id).await?.ok_or(InvokeError::WorkerNotFound(id))?;
         shared.expire_when_read(&mut worker).await?;
+        // Before the wait for a permit, so that a call that cannot run takes no place in the queue.
         check(&worker, function)?;
         let (payload, warning) = json_or_empty(payload);
         let payload = Some(payload);
@@ -63,6 +64,7 @@ impl InvocationService {
         let call =
             Call { id, worker, function: function.to_owned(), payload, warning, limits, queue: arrived.elapsed() };
         let runner = Runner::new(Arc::clone(&self.inner), call, sender, unread_sender, permit);
+        // A task of its own: it stops the sandbox however early the caller goes away, and `drain` can wait for it.
         self.inner.running.spawn_on(runner.run().in_current_span(), &shared.runtime);
         Ok(Invocation { id, events, unread_permit })
     }
@@ -94,10 +96,12 @@ fn json_or_empty(payload: &[u8]) -> (String, Option<ValueWarning>) {
         let message = format!("the payload cannot be read, {NO_PAYLOAD} was passed in its place: {why}");
         (NO_PAYLOAD.to_owned(), Some(ValueWarning { path: "$".to_owned(), message }))
     };
+    // Some programs begin a text with a byte order mark, which JSON does not allow.
     let text = match std::str::from_utf8(payload) {
         Ok(text) => text.trim_matches(['\u{feff}', ' ', '\t', '\r', '\n']),
         Err(error) => return unread(error.to_string()),
     };
+    // A raw value is checked without recursion, which deep nesting could turn into a stack overflow.
     match serde_json::from_str::<&serde_json::value::RawValue>(text) {
         Ok(_) => (text.to_owned(), None),
         Err(_) if text.is_empty() => (NO_PAYLOAD.to_owned(), None),

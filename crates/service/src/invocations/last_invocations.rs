@@ -50,6 +50,7 @@ impl LastInvocationWriter {
     pub(super) async fn flush(&self) {
         let (done, stored) = oneshot::channel();
         if self.messages.send(Message::Flush(done)).await.is_ok() {
+            // An error means that the task has ended; then there is nothing to wait for.
             let _ = stored.await;
         }
     }
@@ -77,6 +78,7 @@ async fn store_batches(
         if !latest.is_empty() {
             store_latest(&*store, &changes, &health, latest).await;
         }
+        // A flush comes at the end of the server, which should not wait for the pause.
         if flushed.is_empty() {
             tokio::time::sleep(PAUSE).await;
         }
@@ -94,10 +96,12 @@ async fn store_latest(store: &dyn Store, changes: &ChangeFeed, health: &Health, 
         latest.iter().map(|(worker_id, (_, at))| LastInvocation { worker_id: *worker_id, at: *at }).collect();
     match store.workers().record_invocations(&invocations).await {
         Ok(()) => {
+            // Only now, because listeners may rely on the time being stored (`WorkerChange::Invoked`).
             for (id, (tenant, at)) in latest {
                 changes.publish(tenant, WorkerChange::Invoked { id, at });
             }
         }
+        // The times are not kept for another attempt: the next invocation of a worker stores a later one.
         Err(error) => health.warn("last_invoked", &error, "failed to store when workers were last invoked"),
     }
 }

@@ -113,6 +113,8 @@ impl LineAssembler {
         }
         let mut held = std::mem::replace(&mut line.held, returns);
         while held > 0 {
+            // The held characters are only a number, and are written out in small pieces: a flood of them takes no
+            // memory here.
             let piece = &[b'\r'; 64][..held.min(64)];
             self.take(source, piece);
             held -= piece.len();
@@ -293,6 +295,7 @@ mod tests {
     #[test]
     fn carriage_returns_within_a_line_stay_and_count() {
         assert_eq!(assemble(LIMITS, &[(Stdout, b"1%\r"), (Stdout, b"2%\r\n")]), ["o:1%\r2%"]);
+        // Of 101 bytes, a line keeps eight.
         let flood = [&[b'\r'; 100][..], b"x\n"].concat();
         assert_eq!(assemble(LIMITS, &[(Stdout, &flood)]), ["o:\r\r\r\r\r\r\r\r", "-1/93"]);
         let chunks: [(Source, &[u8]); 2] = [(Stdout, &[b'\r'; 100]), (Stdout, b"x\n")];
@@ -307,6 +310,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_empty_lines_meets_the_cap() {
+        // 24 lines, which count as one byte each, and the note.
         assert_eq!(assemble(LIMITS, &[(Stdout, &[b'\n'; 100])]).len(), 25);
     }
 

@@ -80,6 +80,7 @@ impl InvocationService {
     /// Requires no call context: it is for the process that owns the platform, and no route calls it.
     pub async fn drain(&self, timeout: Duration) -> bool {
         self.inner.admission.close();
+        // Without this, the wait for the tracker would not end, even with no invocation running.
         self.inner.running.close();
         let in_time = tokio::time::timeout(timeout, self.inner.running.wait()).await.is_ok();
         if !in_time {
@@ -108,6 +109,7 @@ impl Invocation {
     /// reports this may be passed on.
     #[must_use]
     pub fn into_unread_permit(mut self) -> Option<UnreadPermit> {
+        // No wait is needed: the runner sends the permit before the last event.
         self.unread_permit.try_recv().ok()
     }
 }

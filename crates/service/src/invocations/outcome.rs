@@ -54,6 +54,7 @@ pub(super) fn blames_the_function(reported: Option<&Reported>, exit: &CommandExi
     if let Some(reported) = reported {
         return matches!(reported, Reported::Outcome(frame) if frame.meta.code == OutcomeCode::LoadFailed);
     }
+    // The sentence of V8 is evidence enough: the function has filled its heap.
     let is_heap = exit.status == ExitStatus::Signal(SIGABRT) && observed.heap_full;
     !is_heap && !matches!(exit.killed, Some(KillReason::OutOfMemory | KillReason::Requested))
 }
@@ -120,6 +121,7 @@ fn from_frame(frame: OutcomeFrame, max_result_bytes: usize) -> Outcome {
         message: record.message,
         name: record.name,
         stack: record.stack,
+        // User code can forge an exit code beside any outcome. The API promises one for this code only.
         exit_code: meta.exit_code.filter(|_| code == FailureCode::ProcessExit),
         details: ErrorDetails {
             error_code: beginning(record.error_code, CODE_BEGINS),
@@ -346,6 +348,7 @@ mod tests {
 
     #[test]
     fn a_process_without_descriptors_is_the_functions_own_doing() {
+        // The number, because scripts that are stored already use it (`PROTOCOL.md`).
         let unwritten = exit(None, ExitStatus::Signal(64));
         for observed in [&STARTED, &Observed::default()] {
             assert_eq!(code_of(&unwritten, observed), FailureCode::Crashed);

@@ -125,8 +125,10 @@ impl Runner {
 
     /// Runs the invocation to its end, whatever happens.
     pub(super) async fn run(mut self) {
+        // Clones, because `execute` borrows the whole runner meanwhile.
         let caller = self.events.sender.clone();
         let abort = self.inner.abort.clone();
+        // Each of the other arms drops the work, and with it a running command, which kills its processes.
         let ended = tokio::select! {
             ended = self.execute_and_reserve_memory() => Ok(ended),
             () = caller.closed() => Err(Cancelled),
@@ -135,6 +137,7 @@ impl Runner {
             }
         };
         let Self { inner, call, mut events, unread_sender, permit, sandbox, timings, .. } = self;
+        // After an abort before the function began, lines are still held back, and the report would be too.
         events.release();
         let Ok((Ended { outcome, usage }, unread_permit)) = ended else {
             // Dropping the sandbox stops it in the background.
@@ -147,6 +150,7 @@ impl Runner {
         match unread_permit {
             // A reader that has disconnected is detected elsewhere.
             Some(unread_permit) => drop(unread_sender.send(unread_permit)),
+            // The log counts in the memory that was refused; only the failure may be passed on.
             None => events.waiting.clear(),
         }
         events.push(InvocationEventKind::Finished(Box::new(report)));
@@ -184,6 +188,8 @@ impl Runner {
                 Err(error) => error,
             };
             let is_gone = matches!(code, FailureCode::WorkerNotFound | FailureCode::WorkerExpired);
+            // Neither tried again nor logged: it is no fault of the platform that the worker was deleted or has
+            // expired.
             if is_gone {
                 self.events.release();
                 return failed(code, message_of(code));
@@ -225,10 +231,12 @@ impl Runner {
     }
 
     async fn try_execute(&mut self) -> Result<Ended, RunError> {
+        // A handle of its own, because `execute_in` borrows the whole runner.
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
         tracing::Span::current().record("sandbox.id", tracing::field::display(sandbox.id()));
         let ended = self.execute_in(&*sandbox, &shared).await;
+        // Also after a failure: its id is logged, and the end of `run` stops it before it releases the permit.
         self.sandbox = Some(sandbox);
         ended
     }
@@ -251,6 +259,7 @@ impl Runner {
     }
 
     async fn execute_in(&mut self, sandbox: &dyn Sandbox, shared: &Shared) -> Result<Ended, RunError> {
+        // 32 hexadecimal digits, as `PROTOCOL.md` demands.
         let token = Uuid::new_v4().simple().to_string();
         let started = tokio::time::Instant::now();
         let mut command = self.start(sandbox, &token).await.map_err(RunError::before)?;
@@ -260,6 +269,7 @@ impl Runner {
         let exit = exit.map_err(|error| RunError { begun, ..RunError::before(error) })?;
         let measured = started.elapsed();
         reader.finish(shared, &mut self.events);
+        // Before `release`, so that an attempt that failed because of the platform can be repeated without a trace.
         if outcome::blames_the_function(reader.outcome.as_ref(), &exit, &reader.observed)
             && let Some(fault) = find_fault(sandbox, &exit, &reader.observed, self.call.limits.sandbox.wall_clock).await
         {
@@ -272,6 +282,7 @@ impl Runner {
         match (&reader.outcome, reader.started) {
             (Some(Reported::Outcome(frame)), _) => {
                 self.timings.load = ClaimedTime(frame.meta.load_ms).at_most(measured);
+                // User code may have forged both times, so together they are limited to what was measured.
                 let rest = measured.saturating_sub(self.timings.load);
                 self.timings.run = ClaimedTime(frame.meta.run_ms).at_most(rest);
             }
@@ -295,6 +306,7 @@ impl Runner {
         for (stream, bytes) in drained.output {
             reader.take(stream, &bytes, shared, &mut self.events);
         }
+        // Only the usage counts: with an outcome, the end of the process decides nothing (`outcome.rs`).
         Ok(CommandExit { status: ExitStatus::Code(0), killed: None, usage: drained.usage })
     }
 
@@ -306,6 +318,7 @@ impl Runner {
                 sandbox.write_files(vec![SandboxFile { path, contents: payload.into_bytes() }]).await?;
                 Payload::File(PAYLOAD_FILE.to_owned())
             }
+            // A copy, so that a retry still has the payload.
             None => Payload::Inline(self.call.payload.clone().unwrap_or_default()),
         };
         let call = protocol::Call {
@@ -355,6 +368,8 @@ impl Runner {
                     }
                 },
                 () = &mut deadline => {
+                    // The provider ends the command at the same limit. This is only for one that does not, so it gets
+                    // some time first.
                     if overdue {
                         command.kill().await?;
                     }
@@ -394,6 +409,7 @@ impl OutputReader {
         match stream {
             LogStream::Stderr => {
                 observed.see_stderr(bytes);
+                // Raw output has no time of its own, so it gets the time of its arrival.
                 lines.push(Source::RawStderr, bytes, shared.clock.now(), |entry| {
                     events.push(InvocationEventKind::Log(entry));
                 });

@@ -49,6 +49,7 @@ impl WorkerService {
         if code.len() > limit {
             return Err(DeployError::CodeTooLarge { bytes: code.len(), limit });
         }
+        // The stored form is compiled, so that a later rebuild compiles the same text.
         let stored = source.encode();
         let bundle = self.shared.bundler.compile(&stored).await?;
         let (shared, tenant) = (Arc::clone(&self.shared), context.tenant());
@@ -77,6 +78,7 @@ async fn store(shared: &Shared, new: NewWorker, limits: EffectiveLimits) -> Resu
     tracing::Span::current().record("worker.id", tracing::field::display(worker.id));
     let expires_at = expiry(&limits, now);
     let snapshot = make_snapshot_in_time(shared, limits.sandbox, bundle.script, expires_at);
+    // `join!` and not `try_join!`: if one step fails, what the other one has made must be removed.
     let (inserted, snapshot) = tokio::join!(shared.store.workers().insert(&worker, &source), snapshot);
     match (inserted, snapshot) {
         (Ok(()), Ok(snapshot)) => become_ready(shared, worker, snapshot, &limits, expires_at, deadline).await,
@@ -93,11 +95,13 @@ async fn store(shared: &Shared, new: NewWorker, limits: EffectiveLimits) -> Resu
             Err(DeployError::Sandbox { worker_id: worker.id, source })
         }
         (Err(error), snapshot) => {
+            // The worker is not stored. It only becomes ready here because `forget_snapshot` takes the id from it.
             if let Ok(snapshot) = snapshot
                 && worker.make_ready(snapshot.id, expires_at).is_ok()
             {
                 shared.forget_snapshot(&worker).await;
             }
+            // The caller gets an error, so a row that was stored all the same must not stay.
             if may_be_done(&error) {
                 shared.settler.settle(DeployEnd::Nothing(worker.id));
             }
@@ -143,6 +147,7 @@ async fn become_ready(
     expires_at: DateTime<Utc>,
     deadline: Instant,
 ) -> Result<Worker, DeployError> {
+    // Kept apart: `store_ready` may replace the worker by a newer one that has another snapshot.
     let made = snapshot.id.clone();
     // Making a worker in state creating ready always succeeds.
     let _ = worker.make_ready(snapshot.id, expires_at);

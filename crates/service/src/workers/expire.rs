@@ -81,6 +81,7 @@ impl WorkerService {
     async fn fail_stuck(&self) -> Result<usize, WorkerError> {
         let before = self.shared.clock.now() - CREATING_TIMEOUT;
         let mut failed = 0;
+        // One batch: the next round takes the rest of a longer list.
         for mut stuck in self.shared.store.workers().list_stuck_in_creating(before, BATCH).await? {
             if stuck.fail("The server stopped while the worker was being deployed. Deploy it again.").is_err() {
                 continue;

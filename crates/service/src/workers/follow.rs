@@ -21,6 +21,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, end: CancellationToken) {
 
 async fn take_all(mut changes: Box<dyn StoredChanges>, shared: Weak<Shared>, end: CancellationToken) {
     while let Some(change) = end.run_until_cancelled(changes.next()).await {
+        // A weak reference, because this task must not keep a platform that its owner has dropped.
         let Some(shared) = shared.upgrade() else { return };
         shared.take(change).await;
     }
@@ -31,6 +32,7 @@ impl Shared {
         match change {
             StoredChange::Changed { tenant, id, unneeded } => {
                 self.remove_own(unneeded).await;
+                // The row is only read for listeners.
                 if !self.changes.has_listeners(tenant) {
                     return;
                 }
@@ -42,6 +44,7 @@ impl Shared {
                     Ok(None) => {}
                     Err(error) => {
                         self.health.warn("follow", &error, "failed to read a worker that another server has changed");
+                        // The listeners read the list again, because this change cannot be passed on to them.
                         self.changes.reset();
                     }
                 }
@@ -57,6 +60,7 @@ impl Shared {
             }
             StoredChange::Missed => {
                 self.changes.reset();
+                // The changes that were missed may have named snapshots to delete.
                 if let Err(error) = WorkerService::new(Arc::clone(self)).reclaim_snapshots().await {
                     self.health.warn("follow", &error, "failed to look for snapshots that no worker needs");
                 }

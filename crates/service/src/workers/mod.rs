@@ -49,12 +49,15 @@ impl Shared {
     /// Expires a worker if its lifetime has ended: in the database, and its snapshot at the provider. If the worker was
     /// changed in the meantime, `worker` is set to its current state.
     pub(crate) async fn expire_if_due(&self, worker: &mut Worker) -> Result<(), RepositoryError> {
+        // After a conflict it is decided again: another server may have redeployed the worker, which has a new lifetime
+        // then.
         while worker.expire_if_due(self.clock.now()) {
             match self.store.workers().update_state(worker).await? {
                 Update::Updated => {
                     self.changes.publish_state(worker);
                     self.forget_snapshot(worker).await;
                 }
+                // The server that has deleted the worker may have removed its own copy of the snapshot only.
                 Update::Gone => self.forget_snapshot(worker).await,
                 Update::Conflict => {
                     match self.store.workers().find_by_id(&self.access.system_scope(), worker.id).await? {

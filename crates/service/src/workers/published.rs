@@ -44,6 +44,8 @@ impl Published {
             }
             WorkerChange::Deleted(id) => !std::mem::replace(&mut self.of(*id).is_deleted, true),
             WorkerChange::Reset => {
+                // After a reset the listeners read the list again, so what was published before does not matter to
+                // them.
                 self.workers.clear();
                 self.order.clear();
                 true
@@ -67,6 +69,8 @@ impl Published {
 /// Returns whether two workers are equal except for the time of the last invocation, which is published as a separate
 /// change.
 fn is_same(one: &Worker, other: &Worker) -> bool {
+    // The copy that comes back from the database has microseconds only. The revision alone does not suffice: a row that
+    // was changed by hand keeps its revision.
     let microseconds = |worker: &Worker| worker.expires_at().map(|at| at.timestamp_micros());
     (one.revision, one.status(), one.snapshot_id(), &one.name)
         == (other.revision, other.status(), other.snapshot_id(), &other.name)

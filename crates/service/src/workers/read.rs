@@ -33,6 +33,7 @@ impl WorkerService {
             worker.expire_if_due(now);
             if let Some(problem) = worker.problem() {
                 let error = UnreadableRowError(problem.to_owned());
+                // A kind for each worker: with one kind for all, only the first unreadable worker would be in the log.
                 self.shared.health.warn(&format!("read_row {}", worker.id), &error, "a worker cannot be read");
             }
         }

@@ -40,12 +40,14 @@ impl Shared {
         for _ in 0..TRIES {
             let mut worker = self.store.workers().find_by_id(&scope, id).await?.ok_or(RebuildError::Deleted)?;
             let (wanted, expires_at) = self.snapshot_of(&worker)?;
+            // Another caller may have made it while this one waited for the lock.
             if self.sandboxes.find_snapshot(&wanted).await?.is_some() {
                 return Ok(wanted);
             }
             tracing::info!(worker.id = %id, snapshot.id = %wanted, "the snapshot of a worker is not here; making it");
             let source = self.store.workers().find_source(&scope, id).await?.ok_or(RebuildError::Deleted)?;
             let bundle = self.bundler.compile(&source).await?;
+            // The limits are those of the worker's tenant, whatever tenant the caller acts for.
             let limits = self.limits_of(worker.tenant_id()).await?.sandbox;
             let made = make_snapshot_as(self, limits, &wanted, bundle.script, expires_at).await?.id;
             let is_in_use = if made == wanted {

@@ -71,6 +71,7 @@ async fn renew(
             Ok(worker)
         }
         Err(error) => {
+            // The same content may have got the same id, and the worker still uses that snapshot.
             if found.snapshot_id() != Some(&snapshot) {
                 shared.forget_snapshot_id(id, &snapshot).await;
             }
@@ -94,6 +95,7 @@ async fn replace(
         worker.redeploy(snapshot.clone(), expires_at).map_err(|_| RedeployError::Creating(id))?;
         match shared.store.workers().update_state(&mut worker).await? {
             Update::Updated => return Ok((old, worker)),
+            // Tried again: a redeploy replaces whatever state the worker has by now.
             Update::Conflict => {}
             // The worker was deleted in the meantime, together with the old snapshot.
             Update::Gone => return Err(RedeployError::NotFound(id)),

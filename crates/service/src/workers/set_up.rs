@@ -28,6 +28,7 @@ impl WorkerService {
     pub async fn set_up(&self, context: &CallContext, existing: ExistingWorkers) -> Result<SetupReport, SetupError> {
         self.shared.access.check(context, Action::SetUp, Resource::Platform)?;
         match self.shared.store.schema().set_up(existing).await? {
+            // The workers that listeners know were in a database that is no longer there.
             SetupOutcome::Created => {
                 self.shared.changes.reset();
                 Ok(SetupReport { created: true, removed_workers: 0 })

@@ -88,6 +88,7 @@ async fn settle(
         let storing = async {
             let mut pause = FIRST_PAUSE;
             while let Err(error) = store_end(&*store, &*sandboxes, &scope, &changes, &mut end).await {
+                // The database would refuse it again and again, and the deploys behind this one would wait for ever.
                 if matches!(error, RepositoryError::Refused { .. } | RepositoryError::Inconsistent { .. }) {
                     health.warn("settle", &error, format_args!("failed to store how a deploy ended: {end:?}"));
                     break;

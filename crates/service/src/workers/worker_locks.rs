@@ -30,6 +30,7 @@ impl WorkerLocks {
         if let Some(lock) = locks.get(&id).and_then(Weak::upgrade) {
             return lock;
         }
+        // Only where a lock is added, so that callers that find one do not pay for the search.
         locks.retain(|_, lock| lock.strong_count() > 0);
         let lock = Arc::new(tokio::sync::Mutex::new(()));
         locks.insert(id, Arc::downgrade(&lock));

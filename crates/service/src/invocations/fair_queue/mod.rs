@@ -73,6 +73,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> FairQueue<G, K> {
         if let Entry::Waiting { id, result } = entry {
             let mut waiter = Waiter { queue: Arc::clone(self), group, key, id, result, over: false };
             let result = (&mut waiter.result).await;
+            // From here on the result is in our hands: the drop of the waiter must not release the permit as well.
             waiter.over = true;
             // The sender is dropped without a message only when the queue is closed.
             result.unwrap_or(Err(Refusal::Closed))?;

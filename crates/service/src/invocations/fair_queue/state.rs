@@ -89,6 +89,8 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         }
         self.limit(group, limits.within(self.limits), now);
         let entered = self.enter_limited(group, key, now);
+        // `limit` has made an entry for the group, which must not stay for a tenant that holds nothing and does not
+        // wait.
         if entered.is_err() {
             self.forget_if_idle(group, key);
         }
@@ -112,6 +114,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         self.keys.entry((group, key)).or_insert_with(|| KeyState::new(now));
         self.change_queue(group, key, |queue| queue.push_back(QueuedWaiter { id, sender }));
         self.update_eligibility(group, key);
+        // After the newcomer has joined, because it is ahead of the displaced caller now and counts in the estimate.
         if let Some((group, key, sender)) = displaced {
             // If the displaced caller has just stopped waiting, the message is not needed.
             let _ = sender.send(Err(Refusal::Full { wait: self.wait(group, key, now) }));
@@ -126,6 +129,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         }
         self.in_use -= 1;
         if let Some(own) = self.groups.get_mut(&group) {
+            // Not `==`: the limit may have been lowered below what the group holds. The same is true of keys.
             if own.held >= own.limits.permits {
                 own.estimator.released(now);
             }
@@ -155,9 +159,11 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         self.longest.clear();
         self.group_lengths = Lengths::new();
         for key_state in self.keys.values_mut() {
+            // This drops the senders, which ends the waits with `Refusal::Closed`.
             key_state.queue.clear();
             key_state.position = None;
         }
+        // What holds permits stays until `release` has taken them back.
         self.keys.retain(|_, key_state| !key_state.is_idle());
         for group in self.groups.values_mut() {
             group.waiting = 0;
@@ -182,6 +188,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
         } else {
             // The same holds between groups.
             let waiting = own.map_or(0, |own| own.waiting);
+            // The sum contains the own group, which `ahead` counts already.
             let of_others = self.group_lengths.sum_up_to(ahead + 1) - waiting.min(ahead + 1);
             self.estimator.time_for(ahead + of_others + 1, now)
         };
@@ -245,6 +252,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
     fn grant_next(&mut self, now: Instant) -> bool {
         let Some((_, group)) = self.eligible.pop_first() else { return false };
         let Some(own) = self.groups.get_mut(&group) else { return true };
+        // Without positions, `update_eligibility` below puts the group and the key behind the others: the round robin.
         own.position = None;
         let Some((_, key)) = own.eligible.pop_first() else { return true };
         if let Some(key_state) = self.keys.get_mut(&(group, key)) {
@@ -281,6 +289,7 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
 
     fn remove(&mut self, group: G, key: K, id: u64) -> Option<oneshot::Sender<WaitResult>> {
         let queue = &self.keys.get(&(group, key))?.queue;
+        // The queue is in the order of ids, because ids grow and callers join at the end.
         let position = queue.binary_search_by_key(&id, |waiter| waiter.id).ok()?;
         let waiter = self.change_queue(group, key, |queue| queue.remove(position))??;
         self.update_eligibility(group, key);
@@ -333,6 +342,8 @@ impl<G: Copy + Eq + Hash, K: Copy + Eq + Hash> State<G, K> {
             }
         }
         let may = !own.eligible.is_empty() && own.held < own.limits.permits;
+        // The group is put in again even if it stays eligible, because the order depends on `held`, which may have
+        // changed. It keeps its number, and so its place among groups that hold as many.
         let before = own.position.take();
         if let Some(position) = before {
             self.eligible.remove(&position);
