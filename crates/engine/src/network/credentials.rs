@@ -46,19 +46,21 @@ impl Credentials {
 
 /// Gives this thread other credentials, and restores the server's own when it is dropped.
 struct CredentialGuard {
-    /// The server's own groups.
+    /// The server's own group, which may be another one than root's.
+    own_group: Gid,
+    /// The server's further groups.
     own_groups: Vec<Gid>,
 }
 
 impl CredentialGuard {
     fn assume(credentials: &Credentials) -> Result<Self, Errno> {
-        let own_groups = rustix::process::getgroups()?;
+        let (own_group, own_groups) = (rustix::process::getegid(), rustix::process::getgroups()?);
         let groups: Vec<_> = credentials.groups.iter().map(|id| Gid::from_raw(*id)).collect();
         // Before the first change, so that a failure after it is undone.
-        let guard = Self { own_groups };
-        // Below, the real and the saved ids stay root's: with these the thread can become root again.
+        let guard = Self { own_group, own_groups };
+        // Below, the real and the saved user id stay root's: with these the thread can become root again.
         set_thread_groups(&groups)?;
-        set_thread_res_gid(Gid::ROOT, Gid::from_raw(credentials.group), Gid::ROOT)?;
+        set_thread_res_gid(own_group, Gid::from_raw(credentials.group), own_group)?;
         // Last, because without root's user id the thread may not change the other two.
         set_thread_res_uid(Uid::ROOT, Uid::from_raw(credentials.user), Uid::ROOT)?;
         Ok(guard)
@@ -69,7 +71,7 @@ impl Drop for CredentialGuard {
     fn drop(&mut self) {
         // The user first, because only root may change the group and the groups.
         let restored = set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)
-            .and_then(|()| set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT))
+            .and_then(|()| set_thread_res_gid(self.own_group, self.own_group, self.own_group))
             .and_then(|()| set_thread_groups(&self.own_groups));
         if restored.is_err() {
             // Otherwise the runtime would go on with a thread of unknown rights.
@@ -92,6 +94,11 @@ mod tests {
 
     #[test]
     fn a_thread_has_its_own_credentials_again_after_a_failure() {
+        if rustix::process::geteuid().is_root() {
+            // A server may be root without root's group.
+            let group = Gid::from_raw(1);
+            set_thread_res_gid(group, group, group).unwrap();
+        }
         let own = || fs::read_to_string("/proc/thread-self/status").unwrap();
         let before = Credentials::parse(&own());
         let result = as_user_of(rustix::thread::gettid(), || Err::<(), _>(Errno::PERM));

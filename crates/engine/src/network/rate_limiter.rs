@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// How many requests may come at once, and the time after which one more may come.
 const BURST: u32 = 256;
@@ -21,14 +21,12 @@ impl RateLimiter {
         Self { due: Instant::now() }
     }
 
-    /// Waits until another request may come, and records it. Cancel-safe.
-    pub(super) async fn acquire(&mut self) {
-        let now = Instant::now();
+    /// Records a request, and returns when it may be served. Requests that come at the same time get times one after
+    /// the other.
+    pub(super) fn reserve(&mut self, now: Instant) -> Instant {
         let ready_at = self.ready_at(now);
-        if ready_at > now {
-            sleep_until(ready_at).await;
-        }
         self.record(now);
+        ready_at
     }
 
     /// Returns when another request may come.
@@ -46,14 +44,16 @@ impl RateLimiter {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_burst_passes_and_a_flood_is_slowed_down_until_it_has_rested() {
+    #[test]
+    fn a_burst_passes_and_a_flood_is_slowed_down_until_it_has_rested() {
         let mut limiter = RateLimiter::new();
-        let started = Instant::now();
+        let started = limiter.due;
         for _ in 0..BURST {
-            limiter.acquire().await;
+            assert_eq!(limiter.reserve(started), started);
         }
-        assert!(started.elapsed() < INTERVAL * BURST);
+        for ahead in 1..=3 {
+            assert_eq!(limiter.reserve(started), started + INTERVAL * ahead, "one after the other");
+        }
         for ahead in [0, 1, 1000] {
             limiter.due = started + INTERVAL * (BURST + ahead);
             assert_eq!(limiter.ready_at(started), started + INTERVAL * (ahead + 1));

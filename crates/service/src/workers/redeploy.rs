@@ -32,7 +32,8 @@ impl WorkerService {
         let scope = self.shared.access.check(context, Action::RedeployWorker, Resource::Worker(id))?;
         let worker = self.shared.store.workers().find_by_id(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         check(&worker)?;
-        let limits = self.shared.limits_of(context.tenant()).await?;
+        // As in a rebuild, the limits are those of the worker's tenant, whatever tenant the caller acts for.
+        let limits = self.shared.limits_of(worker.tenant_id()).await?;
         let source = self.shared.store.workers().find_source(&scope, id).await?.ok_or(RedeployError::NotFound(id))?;
         let bundle = self.shared.bundler.compile(&source).await.map_err(DeployError::from)?;
         let shared = Arc::clone(&self.shared);

@@ -73,7 +73,7 @@ async fn a_snapshot_is_made_within_the_limits_of_its_worker_s_tenant_and_not_of_
     let deployed = used_for_next_snapshot();
     let worker = test.deploy().await;
     let redeployed = used_for_next_snapshot();
-    test.platform.workers().redeploy(operator(), worker.id).await.unwrap();
+    test.platform.workers().redeploy(&system_in(small()), worker.id).await.unwrap();
     test.sandboxes.lose_snapshots();
     let rebuilt = used_for_next_snapshot();
     let invocations = test.platform.invocations();

@@ -83,7 +83,8 @@ async fn bind_and_serve(sockets: [OwnedFd; 2], policy: &Arc<EgressPolicy>, io: &
     #[expect(clippy::disallowed_methods, reason = "only the server has these sockets")]
     let (datagrams, connections) = (UdpSocket::from_std(datagrams.into())?, TcpListener::from_std(connections.into())?);
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve::datagrams(datagrams, Arc::clone(policy)));
-    tasks.spawn(serve::connections(connections, Arc::clone(policy)));
+    let limit = serve::QueryLimit::new();
+    tasks.spawn(serve::datagrams(datagrams, Arc::clone(policy), limit.clone()));
+    tasks.spawn(serve::connections(connections, Arc::clone(policy), limit));
     Ok(tasks)
 }

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::message::{Parsed, Query, addresses, failure, no_such_name};
 use super::resolvers::{Resolvers, read, write};
@@ -25,12 +25,31 @@ const IDLE: Duration = Duration::from_secs(10);
 /// The longest query in bytes: a name, and options that we do not pass on.
 const LONGEST: usize = 4096;
 
+/// The rate of one sandbox's queries, in datagrams and on all its connections together: otherwise each further
+/// connection would permit as many queries again.
+#[derive(Debug, Clone)]
+pub(super) struct QueryLimit(Arc<Mutex<RateLimiter>>);
+
+impl QueryLimit {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(RateLimiter::new())))
+    }
+
+    /// Waits until another query may be served.
+    async fn wait(&self) {
+        let now = Instant::now();
+        let ready_at = self.0.lock().unwrap_or_else(PoisonError::into_inner).reserve(now);
+        if ready_at > now {
+            sleep_until(ready_at).await;
+        }
+    }
+}
+
 /// Responds to queries in datagrams. Does not return.
-pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>) {
+pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>, limit: QueryLimit) {
     let socket = Arc::new(socket);
     let resolvers = Resolvers::find(&policy.host().resolvers).await;
     let mut bytes = vec![0; LONGEST];
-    let mut limiter = RateLimiter::new();
     let mut open = JoinSet::new();
     loop {
         // A `JoinSet` keeps tasks that have ended until they are joined.
@@ -43,7 +62,7 @@ pub(super) async fn datagrams(socket: UdpSocket, policy: Arc<EgressPolicy>) {
             open.spawn(serve_datagram(Arc::clone(&socket), from, query, resolvers.clone(), Arc::clone(&policy)));
         }
         // Also after an error, so that one that repeats makes no busy loop.
-        limiter.acquire().await;
+        limit.wait().await;
     }
 }
 
@@ -61,9 +80,8 @@ async fn serve_datagram(
 }
 
 /// Responds to queries on connections. Does not return.
-pub(super) async fn connections(listener: TcpListener, policy: Arc<EgressPolicy>) {
+pub(super) async fn connections(listener: TcpListener, policy: Arc<EgressPolicy>, limit: QueryLimit) {
     let resolvers = Resolvers::find(&policy.host().resolvers).await;
-    let mut limiter = RateLimiter::new();
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
@@ -71,19 +89,23 @@ pub(super) async fn connections(listener: TcpListener, policy: Arc<EgressPolicy>
             open.join_next().await;
         }
         if let Ok((stream, _)) = listener.accept().await {
-            open.spawn(serve_connection(stream, resolvers.clone(), Arc::clone(&policy)));
+            open.spawn(serve_connection(stream, resolvers.clone(), Arc::clone(&policy), limit.clone()));
         }
         // Also after an error, such as a lack of descriptors, so that there is no busy loop.
-        limiter.acquire().await;
+        limit.wait().await;
     }
 }
 
-async fn serve_connection(mut stream: TcpStream, resolvers: Resolvers, policy: Arc<EgressPolicy>) -> io::Result<()> {
-    let mut limiter = RateLimiter::new();
+async fn serve_connection(
+    mut stream: TcpStream,
+    resolvers: Resolvers,
+    policy: Arc<EgressPolicy>,
+    limit: QueryLimit,
+) -> io::Result<()> {
     while let Ok(query) = timeout(IDLE, read(&mut stream)).await {
         let Some(response) = respond(&query?, &resolvers, &policy, true).await else { break };
         timeout(IDLE, write(&mut stream, &response)).await??;
-        limiter.acquire().await;
+        limit.wait().await;
     }
     Ok(())
 }
