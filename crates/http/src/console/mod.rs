@@ -49,6 +49,7 @@ async fn to_folder(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let last = request.path().rsplit('/').next().unwrap_or_default();
     Ok(HttpResponse::PermanentRedirect()
         .insert_header((LOCATION, format!("./{last}/")))
+        // Browsers keep a 308 by default, also when the application has moved our routes since.
         .insert_header((CACHE_CONTROL, "no-store"))
         .finish())
 }

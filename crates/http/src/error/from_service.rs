@@ -160,6 +160,7 @@ impl From<DeployError> for ApiError {
                 }
                 None => {
                     Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
+                        // Only here the worker is kept, with status `error`, so only here the body names it.
                         .with("workerId", worker_id.to_string())
                         .because(error)
                         .about(worker_id)
@@ -194,6 +195,7 @@ impl From<RedeployError> for ApiError {
             RedeployError::NotFound(id) => unknown(id),
             RedeployError::Creating(_) => Self::new(ErrorCode::WorkerNotReady, "the worker is still being created")
                 .with("status", WorkerStatus::Creating.as_str())
+                // Clients find the same members as after an invocation of a worker that is not ready.
                 .with("errorMessage", Value::Null),
             RedeployError::Deploy(error) => error.into(),
         }
