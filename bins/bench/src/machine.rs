@@ -42,6 +42,7 @@ pub(crate) fn cgroups() -> u64 {
 pub(crate) fn cgroups_held() -> u64 {
     let text = fs::read_to_string("/proc/cgroups").unwrap_or_default();
     let rows = text.lines().filter(|line| !line.starts_with('#'));
+    // The columns are name, hierarchy, number of groups, and whether the controller is enabled.
     rows.filter_map(|row| row.split_whitespace().nth(2)?.parse::<u64>().ok()).sum()
 }
 
@@ -65,6 +66,7 @@ pub(crate) fn disk(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| {
         let Ok(metadata) = entry.metadata() else { return 0 };
+        // `st_blocks` has units of 512 bytes, whatever the block size of the file system is.
         let own = metadata.blocks() * 512;
         if metadata.is_dir() { own + disk(&entry.path()) } else { own }
     });

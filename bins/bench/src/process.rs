@@ -69,6 +69,7 @@ impl Process {
 
     /// Spawns the process. Its log goes to a file, as it would in production.
     fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        // A file never fills up as a pipe would that is not read, so it cannot hold the server up.
         let errors = tempfile::tempfile()?;
         let child = command.stdin(Stdio::null()).stderr(errors.try_clone()?).spawn();
         Ok(Self { child: child.with_context(|| format!("cannot start {command:?}"))?, errors })
@@ -95,8 +96,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
+            // TERM, so that a server ends its sandboxes by itself. An error means that the process has ended already.
             let _ = kill_process(pid, Signal::TERM);
         }
+        // Without this a zombie would stay, and its directory could be removed under a process that still ends.
         let _ = self.child.wait();
     }
 }

@@ -51,6 +51,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     platforms.count(&setups[0], &counter).await?;
 
+    // A fixed seed gives every run the same orders.
     let (mut clients, mut random) = (ApiClient::all(api.address, &programs)?, Rng::with_seed(1));
     for round in 0..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
