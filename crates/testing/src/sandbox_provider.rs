@@ -161,6 +161,7 @@ pub async fn both_outputs_arrive_apart_and_whole(provider: &dyn SandboxProvider)
 /// Checks that a slow reader gets all of a large output.
 pub async fn a_large_output_is_not_lost_to_a_slow_reader(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // 4 MiB, while a pipe of Linux holds 64 KiB: the command has to wait for its reader again and again.
     let text = "const fs = require('fs'); const line = 'x'.repeat(1023) + '\\n';
         process.stdout._handle?.setBlocking?.(true); for (let i = 0; i < 4096; i++) process.stdout.write(line)";
     let mut command = sandbox.run(script(text)).await.expect("node starts");
@@ -186,6 +187,7 @@ pub async fn a_command_that_is_not_there_is_reported_as_such(provider: &dyn Sand
 pub async fn a_command_gets_its_arguments_and_environment_and_no_other(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let mut spec = script("console.log(JSON.stringify([process.argv.slice(1), process.env]))");
+    // 80,000 bytes: Linux allows less than 128 KiB for one argument.
     let long = "long".repeat(20_000);
     spec.args.extend(["--".to_owned(), "an argument; $(not) a 'shell'".to_owned(), long.clone()]);
     spec.env.push(("GREETING".to_owned(), "hello = world".to_owned()));
@@ -330,6 +332,7 @@ pub async fn a_sandbox_goes_on_when_its_snapshot_is_deleted(provider: &dyn Sandb
 
 /// Checks that an unknown snapshot is not found.
 pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
+    // Some providers make a path of an id, which must not lead out of their directory.
     for id in ["snap_0193579b-0000-7000-8000-000000000000", "../../etc", "", "snap_x"].map(SnapshotId::new) {
         assert_eq!(provider.find_snapshot(&id).await.expect("it can be found out"), None);
         provider.delete_snapshot(&id).await.expect("one that is gone is no error");
@@ -390,6 +393,7 @@ pub async fn a_sandbox_ends_with_its_snapshot(provider: &dyn SandboxProvider) {
 
 /// Checks that a command is killed at its deadline and its output arrives.
 pub async fn a_command_is_killed_at_its_deadline_and_its_output_arrives(provider: &dyn SandboxProvider) {
+    // Long enough for Node.js to start and print, also on a slow host.
     let limits = ResourceLimits { wall_clock: Duration::from_millis(1500), ..ResourceLimits::default() };
     let sandbox = sandbox_with(provider, SandboxSource::Empty, limits).await;
     let started = Instant::now();
@@ -535,6 +539,7 @@ pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dy
 /// Checks that the exit of a command contains its processor time and its memory. For providers that limit memory.
 pub async fn usage_is_reported(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // Filled with ones, because pages that were never written to take no memory.
     let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
     let usage = run(&*sandbox, text).await.exit.usage;
     assert!(usage.cpu.expect("it is known") >= Duration::from_millis(100), "{usage:?}");

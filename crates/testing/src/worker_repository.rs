@@ -126,6 +126,7 @@ pub async fn a_source_with_a_nul_is_refused(store: &dyn Store) {
 pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
+    // 255 characters of 4 bytes each: the limit is one of characters.
     let longest = "🦀".repeat(255);
     for text in ["a", "naïve 日本語 e\u{301}", r#"'"\{},NULL"#, "null", r"\x00", "{}", "[]", longest.as_str()] {
         let mut worker = worker(at(0));
@@ -140,6 +141,7 @@ pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
 pub async fn a_thousand_functions_keep_their_order(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = worker(at(0));
+    // Each number below 1,000 once, in an order that no sorting gives.
     let names: Vec<String> = (0..1000).map(|index| format!("f{}", index * 7919 % 1000)).collect();
     worker.functions = functions(names.iter().map(String::as_str));
     insert(store, &[&worker]).await;
@@ -200,6 +202,7 @@ pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
     insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = good(repository.list().await);
     assert_eq!(all.len(), workers.len());
+    // Up to one more than there are workers.
     for count in 1..=13 {
         let mut found = Vec::new();
         let mut after = None;
@@ -528,6 +531,7 @@ pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
     good(repository.insert(&whole, "").await);
     good(repository.insert(&next, "").await);
     assert_eq!(ids(&good(repository.list_due_to_expire(at(1), 9).await)), [whole.id, worker.id, next.id]);
+    // 1900 and 2100, both outside of what signed 32 bits hold as Unix time.
     for year in [-2_208_988_800, 4_102_444_800] {
         let worker = ready_until(DateTime::UNIX_EPOCH + TimeDelta::seconds(year));
         good(repository.insert(&worker, "").await);
@@ -579,6 +583,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
 pub async fn a_future_that_is_dropped_leaves_the_repository_usable(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
+    // Dropped after one to eight polls, so that each step of an insert is cut off at some time.
     for polls in 0..40_u32 {
         let worker = worker(at(0));
         let mut insertion = std::pin::pin!(repository.insert(&worker, "source"));
