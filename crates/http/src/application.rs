@@ -78,6 +78,7 @@ impl Application {
         let options = &api.options;
         let (app_api, freed_memory) = (api.clone(), api.platform.unread_budget().freed_memory().clone());
         let server = HttpServer::new(move || {
+            // actix calls this function once for each of its threads.
             let extra = extra.clone();
             App::new()
                 .configure(root_options)

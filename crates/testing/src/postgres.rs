@@ -289,6 +289,7 @@ impl Server {
     fn put_file(&self, name: &str, content: &str) -> io::Result<()> {
         let path = self.data().join(name);
         fs::write(&path, content)?;
+        // Postgres refuses a private key that others can read.
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         self.user.map_or(Ok(()), |user| chown(&path, Some(user.uid), Some(user.gid)))
     }

@@ -507,6 +507,7 @@ async fn sandbox_when_there_is_room(
 /// Checks that many concurrent sandboxes do not get each other's files, outputs or exit codes.
 pub async fn many_sandboxes_at_once_are_not_mixed_up(provider: &dyn SandboxProvider) {
     let id = snapshot_of(provider, "file", b"shared").await;
+    // On a host with few cores, 200 at once may take longer than the default of 30 s.
     let limits = ResourceLimits { wall_clock: Duration::from_mins(2), ..ResourceLimits::default() };
     let one = async |number: usize| {
         let sandbox = sandbox_when_there_is_room(provider, &id, limits).await;

@@ -34,6 +34,7 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
         .service(resource("").route(get().to(to_folder)))
         .service(resource("/assets/{file}").route(get().to(files::asset)))
         .service(resource("/branding/logo").route(get().to(files::logo)));
+    // A route for each file. A pattern would also take over other paths of an application that mounts the console.
     for file in workers_console::assets().iter().filter(|file| !file.immutable) {
         let handler = move |request: HttpRequest| async move { files::respond(&request, file) };
         config.service(resource(&format!("/{}", file.path)).route(get().to(handler)));
