@@ -17,7 +17,8 @@ pub(crate) fn kernel_memory() -> u64 {
 /// Returns the bytes of kernel slab that cannot be reclaimed. First drops reclaimable caches, if permitted: some
 /// unreclaimable objects belong to them, for example the nodes of control files that were opened once belong to inodes.
 pub(crate) fn slab() -> u64 {
-    // Without root the write fails, and the figure includes those objects.
+    // `2` drops directory entries and inodes, and no page cache. Without root the write fails, and the figure includes
+    // what belongs to them.
     let _ = fs::write("/proc/sys/vm/drop_caches", "2");
     field(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "SUnreclaim:").unwrap_or(0) * 1024
 }

@@ -38,6 +38,8 @@ impl Process {
     ) -> anyhow::Result<(Self, [SocketAddr; N])> {
         let mut process = Self::spawn(command.stdout(Stdio::piped()))?;
         let mut lines = BufReader::new(process.child.stdout.take().context("its output is piped")?).lines();
+        // This blocks the only thread of the bench. What has to run meanwhile has a thread of its own
+        // (`vercel/counter.rs`).
         let addresses = words.map(|words| {
             let line = lines.next()?.ok()?;
             line.strip_prefix(words)?.split('/').next()?.parse().ok()

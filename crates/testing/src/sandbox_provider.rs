@@ -204,6 +204,7 @@ pub async fn a_command_gets_its_arguments_and_environment_and_no_other(provider:
 /// Checks that files are found below the working directory.
 pub async fn files_are_found_below_the_working_directory(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // Every byte once, so that a conversion to text cannot go unnoticed.
     let bytes: Vec<u8> = (0..=255).collect();
     let files = vec![file("main.mjs", b"console.log('main')"), file("a/b/data.bin", &bytes), file("empty", b"")];
     sandbox.write_files(files).await.expect("they are written");
@@ -228,6 +229,7 @@ pub async fn files_can_be_written_after_a_command_has_run(provider: &dyn Sandbox
 /// Checks that a file is replaced.
 pub async fn a_file_is_replaced(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // The longer one first: a rest of it behind the second would show.
     sandbox.write_files(vec![file("file", b"the first, which is longer")]).await.expect("it is written");
     sandbox.write_files(vec![file("file", b"the second")]).await.expect("it is written");
     let read = "console.log(require('fs').readFileSync('file', 'utf8'))";
@@ -428,6 +430,7 @@ pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxPr
 /// Checks that the exit of a command that a signal ended names that signal.
 pub async fn a_signal_is_reported_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // The timer keeps the process alive until the signal has arrived.
     let ran = run(&*sandbox, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)").await;
     assert_eq!((ran.exit.status, ran.exit.killed), (ExitStatus::Signal(15), None));
     sandbox.stop().await.expect("it stops");
@@ -469,6 +472,7 @@ pub async fn an_event_that_no_caller_waited_for_is_not_lost(provider: &dyn Sandb
 /// Checks that a process that a command leaves behind does not delay the command's exit.
 pub async fn what_a_command_leaves_behind_does_not_hold_up_its_end(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // The child inherits both outputs and keeps them open, so their end cannot be what ends the command.
     let text = "const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'],
         { detached: true, stdio: 'inherit' }); child.unref(); console.log('leaving')";
     let started = Instant::now();

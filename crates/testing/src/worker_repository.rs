@@ -30,6 +30,7 @@ pub async fn a_worker_keeps_its_tenant(store: &dyn Store) {
     let repository = store.workers();
     let tenant_id = TenantId::generate(at(0));
     let mut worker = Worker::restore(StoredWorker { tenant_id, ..ready_until(at(60)).into_stored() });
+    // Older than the other one, so that it comes last in the list.
     let of_the_default = self::worker(at(-1));
     insert(store, &[&worker, &of_the_default]).await;
     change(repository, &mut worker, WorkerState::Error { message: "no".to_owned() }).await;
@@ -106,6 +107,7 @@ pub async fn a_source_of_ten_mebibytes_is_kept(store: &dyn Store) {
     good(store.schema().set_up(ExistingWorkers::Keep).await);
     let worker = worker(at(0));
     let line = "// a comment that does not compress to nothing: äöü\n";
+    // 10 MiB is the default limit of the code of a worker.
     let source = line.repeat(10 * 1024 * 1024 / line.len() + 1);
     good(repository.insert(&worker, &source).await);
     let kept = good(repository.find_source(&scope_of_all(), worker.id).await);
@@ -128,6 +130,7 @@ pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
     good(store.schema().set_up(ExistingWorkers::Keep).await);
     // 255 characters of 4 bytes each: the limit is one of characters.
     let longest = "🦀".repeat(255);
+    // Postgres keeps a list of names as an array, and SQLite as JSON: these have a meaning in one of the two.
     for text in ["a", "naïve 日本語 e\u{301}", r#"'"\{},NULL"#, "null", r"\x00", "{}", "[]", longest.as_str()] {
         let mut worker = worker(at(0));
         worker.name = name(text);
@@ -565,6 +568,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
     });
     join_all(work).await;
     let invocations: Vec<_> = workers.iter().map(|worker| LastInvocation { worker_id: worker.id, at: at(7) }).collect();
+    // Statements that lock the same rows in opposite orders can deadlock.
     let backwards: Vec<_> = invocations.iter().rev().copied().collect();
     for result in join_all(
         (0..10).flat_map(|_| [&invocations, &backwards]).map(|invocations| repository.record_invocations(invocations)),

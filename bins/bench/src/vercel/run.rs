@@ -98,6 +98,7 @@ async fn measure(
                 let (run, made) = clients[cell.client].run(work, snapshot, Stopwatch::new(None)).await?;
                 cell.runs.push(run);
                 if let Some(made) = made {
+                    // Outside of the measured time, so that no round finds more snapshots in the server than another.
                     bare.remove_snapshot(&made).await?;
                 }
             }

@@ -35,6 +35,7 @@ enum DirectoryState {
 #[derive(Debug, Deserialize)]
 struct Readiness {
     status: Status,
+    // The server leaves the member out if there are none.
     #[serde(default)]
     problems: Vec<Problem>,
 }

@@ -84,6 +84,7 @@ impl From<RepositoryError> for ApiError {
             RepositoryError::UnknownCursor => return invalid_cursor(),
             RepositoryError::Refused { .. } => return Self::internal(error),
         };
+        // Only these can pass by themselves. The others last until an operator acts, so an early retry is in vain.
         let passes = matches!(code, ErrorCode::DatabaseUnavailable | ErrorCode::StorageReadOnly);
         let answer = Self::new(code, message).because(error);
         if passes { answer.retry_after(RETRY_WHEN_AWAY) } else { answer }
@@ -132,6 +133,7 @@ impl From<DeployError> for ApiError {
     fn from(error: DeployError) -> Self {
         match error {
             DeployError::Access(error) => error.into(),
+            // To clients a blank name is a missing one (docs/api.md).
             DeployError::InvalidName(InvalidNameError::Empty) => missing_name(),
             DeployError::InvalidName(ref problem) => {
                 Self::new(ErrorCode::InvalidName, format!("`name` {problem}")).with("field", "name")

@@ -63,7 +63,7 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         }
         let span = watched.span.clone();
         let (event, is_last) = watched.next().instrument(span).await;
-        // The id consists of the invocation's id and the event's number.
+        // A client that reconnects sends it back, and `request/last_event.rs` then finds the invocation in it.
         let event = event.with_id(format!("{}:{}", watched.invocation_id, watched.sequence));
         Some((event, (watched, is_last)))
     })
