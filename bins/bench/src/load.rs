@@ -36,8 +36,10 @@ pub(crate) async fn run(target: &Target, clients: usize, minimum: MinimumLoad) -
         // If connecting fails, the first request fails as well, and that failure is counted.
         let _ = connection.connect().await;
     }
+    // Cells are enough, because all clients run on one thread (`main.rs`).
     let sent = Cell::new(0);
     let first_failure = Cell::new(None);
+    // The clock starts after the connections are open: opening them is no part of a request.
     let (began, busy) = (Instant::now(), processor_time());
     let client = async |mut connection: Client| {
         let (mut times, mut failures) = (Vec::new(), 0);
@@ -47,6 +49,7 @@ pub(crate) async fn run(target: &Target, clients: usize, minimum: MinimumLoad) -
             let answer = connection.send(target.request()).await;
             let took = before.elapsed();
             match answer.and_then(|(status, body)| target.check(status, &body)) {
+                // A failure may be faster than any response, so its time does not count.
                 Ok(()) => times.push(took),
                 Err(error) => {
                     failures += 1;

@@ -17,7 +17,8 @@ pub(crate) fn kernel_memory() -> u64 {
 /// Returns the bytes of kernel slab that cannot be reclaimed. First drops reclaimable caches, if permitted: some
 /// unreclaimable objects belong to them, for example the nodes of control files that were opened once belong to inodes.
 pub(crate) fn slab() -> u64 {
-    // Without root the write fails, and the figure includes those objects.
+    // `2` drops directory entries and inodes, and no page cache. Without root the write fails, and the figure includes
+    // what belongs to them.
     let _ = fs::write("/proc/sys/vm/drop_caches", "2");
     field(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), "SUnreclaim:").unwrap_or(0) * 1024
 }
@@ -42,6 +43,7 @@ pub(crate) fn cgroups() -> u64 {
 pub(crate) fn cgroups_held() -> u64 {
     let text = fs::read_to_string("/proc/cgroups").unwrap_or_default();
     let rows = text.lines().filter(|line| !line.starts_with('#'));
+    // The columns are name, hierarchy, number of groups, and whether the controller is enabled.
     rows.filter_map(|row| row.split_whitespace().nth(2)?.parse::<u64>().ok()).sum()
 }
 
@@ -65,6 +67,7 @@ pub(crate) fn disk(directory: &Path) -> u64 {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| {
         let Ok(metadata) = entry.metadata() else { return 0 };
+        // `st_blocks` has units of 512 bytes, whatever the block size of the file system is.
         let own = metadata.blocks() * 512;
         if metadata.is_dir() { own + disk(&entry.path()) } else { own }
     });

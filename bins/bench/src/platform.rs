@@ -45,6 +45,7 @@ impl Setup {
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
+    // Dropped in this order: the process must have ended before its directory is removed.
     process: Process,
     data: TempDir,
 }
@@ -54,6 +55,7 @@ impl Server {
     pub(crate) fn start(setup: &Setup, more: &[&str]) -> anyhow::Result<Self> {
         let data = tempfile::tempdir()?;
         let mut command = Command::new(&setup.program);
+        // With the default of 10 s, requests of many clients could be refused in the queue and count as failures.
         command.args(["serve", "--listen", "127.0.0.1:0", "--queue-timeout", "60s"]);
         command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
         command.args(setup.templates.iter().flat_map(|mode| ["--templates", mode])).args(&setup.arguments).args(more);

@@ -44,6 +44,7 @@ pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
 pub(crate) fn below(ancestor: u32) -> BTreeSet<u32> {
     let parents: BTreeMap<u32, u32> = all().filter_map(|process| Some((process, parent(process)?))).collect();
     let mut found = BTreeSet::from([ancestor]);
+    // Until nothing is added, because a child may have a lower number than its parent.
     loop {
         let before = found.len();
         found

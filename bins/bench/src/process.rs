@@ -38,6 +38,8 @@ impl Process {
     ) -> anyhow::Result<(Self, [SocketAddr; N])> {
         let mut process = Self::spawn(command.stdout(Stdio::piped()))?;
         let mut lines = BufReader::new(process.child.stdout.take().context("its output is piped")?).lines();
+        // This blocks the only thread of the bench. What has to run meanwhile has a thread of its own
+        // (`vercel/counter.rs`).
         let addresses = words.map(|words| {
             let line = lines.next()?.ok()?;
             line.strip_prefix(words)?.split('/').next()?.parse().ok()
@@ -69,6 +71,7 @@ impl Process {
 
     /// Spawns the process. Its log goes to a file, as it would in production.
     fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        // A file never fills up as a pipe would that is not read, so it cannot hold the server up.
         let errors = tempfile::tempfile()?;
         let child = command.stdin(Stdio::null()).stderr(errors.try_clone()?).spawn();
         Ok(Self { child: child.with_context(|| format!("cannot start {command:?}"))?, errors })
@@ -95,8 +98,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
+            // TERM, so that a server ends its sandboxes by itself. An error means that the process has ended already.
             let _ = kill_process(pid, Signal::TERM);
         }
+        // Without this a zombie would stay, and its directory could be removed under a process that still ends.
         let _ = self.child.wait();
     }
 }

@@ -166,6 +166,7 @@ async fn rounds<'a>(options: &Options, subjects: &mut [Subject], peers: &'a [Run
         // Without the server there is nothing left to measure.
         subjects.iter().try_for_each(|subject| subject.server.must_run())?;
         for subject in subjects.iter_mut().filter(|_| round > 0) {
+            // A failure does not end the run, so that all other figures are kept. It counts in the goal `failures`.
             match delays::measure(&subject.server, &subject.clock).await {
                 Ok(delays) => subject.delays.push(delays),
                 Err(error) => subject.failures.push(format!("log lines: {error:#}")),

@@ -12,6 +12,7 @@ pub(crate) fn percentile<T: Copy + Default>(sorted: &[T], percent: usize) -> T {
 /// Returns the median. Of an even number of values it is the lower one of the two in the middle.
 pub(crate) fn median<T: Copy + Default + PartialOrd>(values: impl IntoIterator<Item = T>) -> T {
     let mut values: Vec<_> = values.into_iter().collect();
+    // Not `sort`: some of the values are floating-point numbers, which are not `Ord`.
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     percentile(&values, 50)
 }

@@ -33,11 +33,14 @@ impl Listening {
     /// When the file cannot be written.
     pub(crate) fn publish(data_dir: &Path, address: SocketAddr) -> io::Result<Self> {
         let (path, new) = (data_dir.join(NAME), data_dir.join(NEW_NAME));
+        // A server that was killed in between has left it.
         match fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         let mut file = open_file(&new)?;
+        // Locked before it gets its name: a `workersd doctor` that reads it at that moment could otherwise hold the
+        // lock.
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         writeln!(file, "{address}")?;
         fs::rename(&new, &path)?;
@@ -48,6 +51,7 @@ impl Listening {
 /// Returns the address of the server that runs on a data directory, if it has written one. Changes nothing.
 pub(crate) fn address_of_server(data_dir: &Path) -> Option<SocketAddr> {
     let file = File::open(data_dir.join(NAME)).ok()?;
+    // A shared lock, so that two doctors at one time do not take each other for the server.
     let is_held = flock(&file, FlockOperation::NonBlockingLockShared).is_err();
     let mut text = String::new();
     file.take(MAX_BYTES).read_to_string(&mut text).ok()?;

@@ -141,6 +141,7 @@ async fn vercel(settings: &Settings) -> anyhow::Result<VercelProvider> {
     let provider = vercel_provider(settings)?;
     let address = settings.vercel.base_url.as_deref().unwrap_or("Vercel's own address");
     provider.check().await.with_context(|| format!("Vercel Sandboxes at {address} cannot be used"))?;
+    // It runs as long as the process, and holds nothing that a shutdown has to wait for.
     tokio::spawn(sweep_orphans(provider.clone()));
     Ok(provider)
 }
@@ -185,6 +186,7 @@ fn installation(data_dir: &Path) -> anyhow::Result<String> {
         known => known.context("cannot read the name of this installation")?,
     };
     match std::str::from_utf8(&known).map(str::trim) {
+        // There is no file yet, or an empty one: this is the first start.
         Ok("") => {}
         Ok(name) => return Ok(name.to_owned()),
         Err(error) => return Err(error).with_context(|| format!("{} is not usable", path.display())),

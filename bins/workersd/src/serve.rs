@@ -44,6 +44,7 @@ pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> 
     }
     let compiler = CompilerOptions { newer_node: sandboxes.may_have_newer_node(), ..CompilerOptions::default() };
     let served = serve(&settings, http, &plan, store, sandboxes.provider(), compiler, metrics).await;
+    // After an error, too: sandboxes in the cloud would otherwise run until their own timeout.
     sandboxes.shut_down().await;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -87,6 +88,8 @@ async fn serve(
         shutdown_time,
     )?;
     let listening = publish_address(settings.database.data_dir.clone(), application.local_addr()).await;
+    // Scripts and the bench (`bins/bench/src/process.rs`) wait for this line and read the address from it. The line of
+    // the Vercel API comes second.
     output::print(format_args!("listening on http://{}", application.local_addr()));
     let served = match vercel_api {
         Some(vercel_api) => {
@@ -95,7 +98,9 @@ async fn serve(
         }
         None => application.run().await.context("the HTTP server failed"),
     };
+    // `workersd doctor` must not look for this server any more: nothing is accepted from here on.
     drop(listening);
+    // It never ends by itself.
     memory_task.abort();
     drop(stop_background);
     let ended = background.await.context("the background work failed");
@@ -149,6 +154,7 @@ async fn serve_both(application: Application, vercel_api: VercelApi) -> anyhow::
         stop.stop();
         served
     };
+    // Not `try_join!`: when one server has failed, that would drop the other one in the middle of its drain.
     let (served, offered) = tokio::join!(platform, offered);
     served.and(offered)
 }

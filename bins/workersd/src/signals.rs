@@ -27,6 +27,7 @@ pub(crate) fn stop_on_signals(
 ) -> anyhow::Result<()> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot wait for signals")?;
+    // `signal` registers with the runtime that the thread has entered, which is otherwise the one of the server.
     let entered = runtime.enter();
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -37,6 +38,8 @@ pub(crate) fn stop_on_signals(
         loop {
             let is_late = async {
                 match first {
+                    // With the defaults that is 39 s, before systemd kills the server (`TimeoutStopSec=45` in
+                    // docs/operations.md).
                     Some(first) => tokio::time::sleep_until(first + time + LAST_TIME).await,
                     None => std::future::pending().await,
                 }
@@ -47,6 +50,7 @@ pub(crate) fn stop_on_signals(
                 _ = hangup.recv() => {}
                 () = is_late => {
                     tracing::error!("the server did not end in time and exits; the next start clears away what is left");
+                    // `exit` runs nothing of `main` any more, so the line above would be lost.
                     crate::telemetry::flush();
                     std::process::exit(1);
                 }

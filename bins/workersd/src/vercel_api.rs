@@ -24,6 +24,7 @@ pub(crate) fn options(
     observer: Arc<dyn NetworkObserver>,
     sandboxes: Arc<dyn SandboxObserver>,
 ) -> ContainerOptions {
+    // The name is older than the word container. With another one the snapshots of earlier versions would be lost.
     let mut options = ContainerOptions::new(settings.database.data_dir.join("machines"), &settings.node);
     options.system.clone_from(&api.system);
     options.observer = sandboxes;

@@ -38,6 +38,7 @@ fn build() -> Result<(), String> {
         })?;
     } else {
         let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
+        // Cargo would run this script at each build if it watched a file that does not exist.
         for source in SOURCES.map(|source| web.join(source)).iter().filter(|source| source.exists()) {
             println!("cargo::rerun-if-changed={}", source.display());
         }
@@ -50,6 +51,7 @@ fn build() -> Result<(), String> {
 
 /// Makes `to` a copy of the folder `from`.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    // The table embeds every file in it, so those of an earlier build must go.
     if to.exists() {
         fs::remove_dir_all(to)?;
     }

@@ -21,6 +21,8 @@ pub(crate) fn install(web: &Path, out: &Path) -> Result<(), String> {
     // npm gets a cache of its own, because the user that builds may have no home directory.
     let cache = out.join("npm");
     let mut npm = tools::program("npm");
+    // `ci` installs exactly what the lock file names. Scripts of packages would run with the rights of the user that
+    // builds.
     npm.args(["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--cache"]);
     tools::run(
         npm.arg(&cache).current_dir(web),

@@ -15,6 +15,7 @@ const CODINGS: [(&str, &str); 2] = [("brotli", "br"), ("gzip", "gz")];
 /// Writes Rust that embeds every file of `dist`.
 pub(crate) fn write(dist: &Path, table: &Path) -> Result<(), String> {
     let unreadable = |error| format!("cannot read the console's files in {}: {error}", dist.display());
+    // Sorted by path, because `asset` in `src/lib.rs` does a binary search.
     let mut files = BTreeMap::new();
     list(dist, "", &mut files).map_err(unreadable)?;
     let page = files.remove(PAGE).ok_or_else(|| format!("{} has no {PAGE}", dist.display()))?;
@@ -26,11 +27,13 @@ pub(crate) fn write(dist: &Path, table: &Path) -> Result<(), String> {
         let bytes = fs::read(file).map_err(unreadable)?;
         let content_type = content_type(path)
             .ok_or_else(|| format!("{path} is of a kind that crates/console/build/table.rs does not know"))?;
+        // The tag only has to change with the content, so a hash without a secret will do.
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let etag = format!("W/\"{:016x}\"", hasher.finish());
         // Vite puts a hash of the content into these names, and into no others.
         let immutable = path.starts_with("assets/");
+        // Writing to a string cannot fail.
         let _ = write!(
             text,
             "    Asset {{ path: {path:?}, content_type: {content_type:?}, etag: {etag:?}, immutable: {immutable}, "

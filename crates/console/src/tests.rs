@@ -13,6 +13,7 @@ fn references(page: &str) -> Vec<&str> {
 
 /// Returns our files that the page loads.
 fn loaded(page: &str) -> Vec<&'static Asset> {
+    // The logo is the vendor's: `workers-http` serves it, and not this crate.
     let ours = references(page).into_iter().filter(|path| *path != "./branding/logo");
     ours.map(|path| asset(path.trim_start_matches("./")).unwrap_or_else(|| panic!("{path} is no file of ours")))
         .collect()

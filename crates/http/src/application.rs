@@ -78,16 +78,20 @@ impl Application {
         let options = &api.options;
         let (app_api, freed_memory) = (api.clone(), api.platform.unread_budget().freed_memory().clone());
         let server = HttpServer::new(move || {
+            // actix calls this function once for each of its threads.
             let extra = extra.clone();
             App::new()
                 .configure(root_options)
                 .configure(app_api.routes())
                 .configure(move |config| extra.iter().for_each(|mount| mount(config)))
                 .default_service(web::to(no_path))
+                // Mounted routes and requests without a route need tracking too. Inside this one, the tracking of our
+                // own routes only formats errors.
                 .wrap(Compat::new(from_fn(app_api.tracking())))
         })
         // Dropped when the connection is closed.
         .on_connect(move |_, data| drop(data.insert(freed_memory.in_use(CONNECTION_BYTES))))
+        // actix panics if the number is 0.
         .workers(options.threads.max(1))
         .max_connections(options.max_connections_per_thread)
         .keep_alive(KeepAlive::Timeout(options.keep_alive))
@@ -97,7 +101,10 @@ impl Application {
         .tcp_nodelay(true)
         // Otherwise a disconnected client is detected only when something is written to it.
         .h1_allow_half_closed(false)
+        // actix would stop at a signal by its own rules. `bins/workersd/src/signals.rs` uses a `StopHandle` instead.
         .disable_signals()
+        // Longer than the time to drain. Otherwise actix would cut connections before we cancel their invocations and
+        // say why.
         .shutdown_timeout((options.drain_timeout + LAST_WORDS).as_secs().max(1))
         .listen(listener.into_socket())?
         .run();
@@ -122,6 +129,7 @@ async fn wind_down(api: &Api, handle: &ServerHandle) {
     tracing::info!("shutting down");
     // Continue after the delay, or at once if an immediate stop is requested.
     let _ = timeout(api.options.shutdown_delay, stop.reached(Phase::Stopping)).await;
+    // The call itself sends the command. Its future only waits for the end, for which `run` waits already.
     drop(handle.stop(true));
     let time = api.options.drain_timeout;
     // The timeout is longer than `time`, so that our own cancellation comes first, because it can give the reason.

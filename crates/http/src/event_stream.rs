@@ -69,7 +69,9 @@ impl Event {
 /// Creates a response that sends events as they arrive. The head is sent at once. The stream is not polled for the next
 /// event, and not dropped, before the previous event is sent.
 pub(crate) fn respond(api: &Api, reconnect: Reconnect, events: impl Stream<Item = Event> + 'static) -> HttpResponse {
+    // The first tick is due at once, so a stream without an event begins with a comment (docs/api.md).
     let mut keep_alive = interval(api.options.sse_keep_alive);
+    // The default would send all comments at once that fell due while the client did not read.
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rest = VecDeque::new();
     if reconnect == Reconnect::Invited {
@@ -117,6 +119,8 @@ impl<S: Stream<Item = Event>> MessageBody for Lines<S> {
             }
             self.rest.pop_front();
         }
+        // Only parts without content were left. `Pending` would be wrong here: nothing has registered to wake this
+        // task.
         self.as_mut().poll_next(context)
     }
 }

@@ -98,6 +98,7 @@ impl Metrics {
             ),
             registry,
         };
+        // A part counts as working until a check says otherwise: a 0 at the start would raise alarms.
         for part in Part::ALL {
             inner.parts.with_label_values(&[part.as_str()]).set(1);
         }
@@ -214,6 +215,8 @@ impl Collector for LostLogLines {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        // A counter of this library can only be increased. A new one for each scrape shows the count of the log as it
+        // is.
         let lines = lost_log_lines();
         lines.inc_by(self.count.load(Ordering::Relaxed));
         lines.collect()

@@ -31,6 +31,8 @@ impl MessageBody for Pieces {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        // All pieces share one buffer, which is freed with the last of them. So the permit covers the whole body until
+        // then.
         Poll::Ready(next_piece(&mut self.rest).map(Ok))
     }
 }
@@ -52,6 +54,7 @@ mod tests {
     #[test]
     fn pieces_are_short_and_make_up_the_whole() {
         for length in [0, 1, PIECE, PIECE + 1, 3 * PIECE] {
+            // 251 does not divide the size of a piece, so equal pieces, or pieces in another order, would show.
             let whole: Bytes = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
             let mut rest = whole.clone();
             let pieces: Vec<Bytes> = std::iter::from_fn(|| next_piece(&mut rest)).collect();

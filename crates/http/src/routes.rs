@@ -32,12 +32,15 @@ impl Api {
                     web::scope("/api")
                         .configure(api_routes)
                         .default_service(web::to(not_found))
+                        // The last `wrap` is the outermost one. CORS is outside of admission, so that a preflight needs
+                        // no token, and outside of tracking, so that a page of an allowed origin can read errors too.
                         .wrap(from_fn(api.admitting()))
                         .wrap(compress())
                         .wrap(from_fn(api.tracking()))
                         .wrap(Condition::new(!api.options.cors_origins.is_empty(), api.cors())),
                 )
                 .service(
+                    // Not admitted, like `/readyz`: probes have no token, and address the server by any name.
                     web::resource("/healthz")
                         .route(probe().to(healthz::handle))
                         .default_service(method_not_allowed(HEALTH_METHODS))
@@ -69,6 +72,7 @@ impl Api {
             // Any header is allowed, because tracing libraries add their own. Each header is validated where it is
             // read.
             .allow_any_header()
+            // A script of another origin can read no other header but the few that CORS always shows.
             .expose_headers(["x-request-id", "x-invocation-id", "server-timing", "retry-after", "location", "link"])
             .max_age(PREFLIGHT_SECONDS);
         let origins = self.options.cors_origins.clone();

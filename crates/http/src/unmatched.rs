@@ -13,6 +13,7 @@ const ALL_METHODS: &str = "GET, HEAD, POST, DELETE, OPTIONS";
 
 /// Handles `OPTIONS /`, which proxies send to check whether the server is running (haproxy with `option httpchk`).
 pub(crate) fn root_options(config: &mut web::ServiceConfig) {
+    // The guard leaves the other methods of `/` to the console, or to `no_path` on a server without one.
     config.service(web::resource("/").guard(guard::Options()).to(|| async { options(HEALTH_METHODS) }));
 }
 

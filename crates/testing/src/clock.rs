@@ -31,6 +31,7 @@ impl TestClock {
 impl Default for TestClock {
     /// Creates a clock that shows a day in November 2025.
     fn default() -> Self {
+        // 2025-11-23T09:26:40Z, as in the examples of docs/api.md.
         Self::at(DateTime::UNIX_EPOCH + TimeDelta::seconds(1_763_890_000))
     }
 }

@@ -125,6 +125,7 @@ struct Pieces(vec::IntoIter<Vec<u8>>);
 
 impl Pieces {
     fn of(bytes: &[u8]) -> Self {
+        // 7 bytes, so that pieces end in the middle of headers and blocks.
         Self(bytes.chunks(7).map(<[u8]>::to_vec).collect::<Vec<_>>().into_iter())
     }
 }

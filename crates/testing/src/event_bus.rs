@@ -56,6 +56,7 @@ fn other() -> TenantId {
 
 /// Returns all changes that have arrived and were not taken yet.
 fn pending(listener: &mut Box<dyn WorkerEvents>) -> Vec<WorkerChange> {
+    // Without waiting: the bus must have delivered a change before `publish` returned.
     std::iter::from_fn(|| listener.next().now_or_never().flatten()).collect()
 }
 

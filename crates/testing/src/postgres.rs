@@ -195,6 +195,7 @@ impl ThrowAwayPostgres {
     pub async fn execute(&self, url: &str, sql: &str) {
         let run = async {
             let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+            // The connection ends only when its client is dropped, so one of the two must drop it.
             let ((), result) = tokio::join!(async { drop(connection.await) }, async {
                 let result = client.batch_execute(sql).await;
                 drop(client);
@@ -288,6 +289,7 @@ impl Server {
     fn put_file(&self, name: &str, content: &str) -> io::Result<()> {
         let path = self.data().join(name);
         fs::write(&path, content)?;
+        // Postgres refuses a private key that others can read.
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         self.user.map_or(Ok(()), |user| chown(&path, Some(user.uid), Some(user.gid)))
     }
@@ -296,6 +298,7 @@ impl Server {
         let mut command = Command::new("sh");
         command.arg("-c").arg(if self.shared.is_some() { SHARED_WATCHDOG } else { WATCHDOG }).arg("watchdog");
         command.arg(&self.directory).args(&self.shared);
+        // `-k` puts the Unix socket there too: the usual directory may belong to another user.
         command.arg(find_binary("postgres")?).arg("-D").arg(self.data()).arg("-k").arg(&self.directory);
         // The data need not survive a crash of the host, so durability is off for speed.
         let mut settings =
@@ -336,6 +339,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // The process that started a shared server drops this value at once. The watchdog ends the server after its
+        // last user.
         if self.shared.is_some() && self.watchdog.is_some() {
             return;
         }
@@ -361,6 +366,7 @@ fn share() -> io::Result<Location> {
     start.lock()?;
     let lock = open_lock(&shared.join("users"))?;
     lock.lock_shared()?;
+    // Its watchdog removes it before it stops the server, while it holds `start`.
     let note = shared.join("server");
     if let Some(port) = fs::read_to_string(&note).ok().and_then(|text| running_port(&text)) {
         return Ok(Location::Shared { port, _lock: lock });
@@ -372,6 +378,7 @@ fn share() -> io::Result<Location> {
 
 /// Checks that the directory is ours: any user can create one of this name in the temporary directory.
 fn check_owner(shared: &Path, user: Option<User>) -> io::Result<()> {
+    // Without following links: a link that another user has made may lead to a directory of ours.
     let (status, own) = (fs::symlink_metadata(shared)?, fs::metadata("/proc/self")?.uid());
     let is_ours = status.uid() == own || user.is_some_and(|user| user.uid == status.uid());
     if status.is_dir() && is_ours {
@@ -439,6 +446,7 @@ fn copy_template(target: &Path, user: Option<User>) -> io::Result<()> {
     lock.lock()?;
     if !template.exists() {
         let mut command = Command::new(initdb);
+        // Segments of 1 MiB instead of 16, because each server gets a copy of this directory.
         command.args([
             "--no-sync",
             "--wal-segsize=1",
@@ -452,10 +460,12 @@ fn copy_template(target: &Path, user: Option<User>) -> io::Result<()> {
         run_as(&mut command, user);
         finish(&mut command)?;
         let unfinished = template.with_extension("unfinished");
+        // A process that was killed may have left a part of a copy. Only a whole one gets the final name.
         drop(fs::remove_dir_all(&unfinished));
         finish(Command::new("cp").arg("-a").arg(target).arg(&unfinished))?;
         return fs::rename(unfinished, template);
     }
+    // A template that is there is never changed, so copies need no lock.
     drop(lock);
     finish(Command::new("cp").arg("-a").arg(template).arg(target))
 }

@@ -161,6 +161,7 @@ pub async fn both_outputs_arrive_apart_and_whole(provider: &dyn SandboxProvider)
 /// Checks that a slow reader gets all of a large output.
 pub async fn a_large_output_is_not_lost_to_a_slow_reader(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // 4 MiB, while a pipe of Linux holds 64 KiB: the command has to wait for its reader again and again.
     let text = "const fs = require('fs'); const line = 'x'.repeat(1023) + '\\n';
         process.stdout._handle?.setBlocking?.(true); for (let i = 0; i < 4096; i++) process.stdout.write(line)";
     let mut command = sandbox.run(script(text)).await.expect("node starts");
@@ -186,6 +187,7 @@ pub async fn a_command_that_is_not_there_is_reported_as_such(provider: &dyn Sand
 pub async fn a_command_gets_its_arguments_and_environment_and_no_other(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
     let mut spec = script("console.log(JSON.stringify([process.argv.slice(1), process.env]))");
+    // 80,000 bytes: Linux allows less than 128 KiB for one argument.
     let long = "long".repeat(20_000);
     spec.args.extend(["--".to_owned(), "an argument; $(not) a 'shell'".to_owned(), long.clone()]);
     spec.env.push(("GREETING".to_owned(), "hello = world".to_owned()));
@@ -202,6 +204,7 @@ pub async fn a_command_gets_its_arguments_and_environment_and_no_other(provider:
 /// Checks that files are found below the working directory.
 pub async fn files_are_found_below_the_working_directory(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // Every byte once, so that a conversion to text cannot go unnoticed.
     let bytes: Vec<u8> = (0..=255).collect();
     let files = vec![file("main.mjs", b"console.log('main')"), file("a/b/data.bin", &bytes), file("empty", b"")];
     sandbox.write_files(files).await.expect("they are written");
@@ -226,6 +229,7 @@ pub async fn files_can_be_written_after_a_command_has_run(provider: &dyn Sandbox
 /// Checks that a file is replaced.
 pub async fn a_file_is_replaced(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // The longer one first: a rest of it behind the second would show.
     sandbox.write_files(vec![file("file", b"the first, which is longer")]).await.expect("it is written");
     sandbox.write_files(vec![file("file", b"the second")]).await.expect("it is written");
     let read = "console.log(require('fs').readFileSync('file', 'utf8'))";
@@ -330,6 +334,7 @@ pub async fn a_sandbox_goes_on_when_its_snapshot_is_deleted(provider: &dyn Sandb
 
 /// Checks that an unknown snapshot is not found.
 pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
+    // Some providers make a path of an id, which must not lead out of their directory.
     for id in ["snap_0193579b-0000-7000-8000-000000000000", "../../etc", "", "snap_x"].map(SnapshotId::new) {
         assert_eq!(provider.find_snapshot(&id).await.expect("it can be found out"), None);
         provider.delete_snapshot(&id).await.expect("one that is gone is no error");
@@ -390,6 +395,7 @@ pub async fn a_sandbox_ends_with_its_snapshot(provider: &dyn SandboxProvider) {
 
 /// Checks that a command is killed at its deadline and its output arrives.
 pub async fn a_command_is_killed_at_its_deadline_and_its_output_arrives(provider: &dyn SandboxProvider) {
+    // Long enough for Node.js to start and print, also on a slow host.
     let limits = ResourceLimits { wall_clock: Duration::from_millis(1500), ..ResourceLimits::default() };
     let sandbox = sandbox_with(provider, SandboxSource::Empty, limits).await;
     let started = Instant::now();
@@ -424,6 +430,7 @@ pub async fn a_command_ends_when_its_sandbox_is_stopped(provider: &dyn SandboxPr
 /// Checks that the exit of a command that a signal ended names that signal.
 pub async fn a_signal_is_reported_as_such(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // The timer keeps the process alive until the signal has arrived.
     let ran = run(&*sandbox, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1000)").await;
     assert_eq!((ran.exit.status, ran.exit.killed), (ExitStatus::Signal(15), None));
     sandbox.stop().await.expect("it stops");
@@ -465,6 +472,7 @@ pub async fn an_event_that_no_caller_waited_for_is_not_lost(provider: &dyn Sandb
 /// Checks that a process that a command leaves behind does not delay the command's exit.
 pub async fn what_a_command_leaves_behind_does_not_hold_up_its_end(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // The child inherits both outputs and keeps them open, so their end cannot be what ends the command.
     let text = "const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'],
         { detached: true, stdio: 'inherit' }); child.unref(); console.log('leaving')";
     let started = Instant::now();
@@ -503,6 +511,7 @@ async fn sandbox_when_there_is_room(
 /// Checks that many concurrent sandboxes do not get each other's files, outputs or exit codes.
 pub async fn many_sandboxes_at_once_are_not_mixed_up(provider: &dyn SandboxProvider) {
     let id = snapshot_of(provider, "file", b"shared").await;
+    // On a host with few cores, 200 at once may take longer than the default of 30 s.
     let limits = ResourceLimits { wall_clock: Duration::from_mins(2), ..ResourceLimits::default() };
     let one = async |number: usize| {
         let sandbox = sandbox_when_there_is_room(provider, &id, limits).await;
@@ -535,6 +544,7 @@ pub async fn a_command_that_takes_too_much_memory_is_killed_for_it(provider: &dy
 /// Checks that the exit of a command contains its processor time and its memory. For providers that limit memory.
 pub async fn usage_is_reported(provider: &dyn SandboxProvider) {
     let sandbox = sandbox(provider).await;
+    // Filled with ones, because pages that were never written to take no memory.
     let text = "const held = Buffer.alloc(50 << 20, 1); while (process.cpuUsage().user < 100_000); held[0]";
     let usage = run(&*sandbox, text).await.exit.usage;
     assert!(usage.cpu.expect("it is known") >= Duration::from_millis(100), "{usage:?}");

@@ -188,6 +188,7 @@ impl SandboxProvider for ScriptedSandboxProvider {
     }
 
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        // In a statement of its own: the guard of the lock must not live over the `await`.
         let hangs = self.state.lock().hangs;
         if hangs {
             std::future::pending::<()>().await;
@@ -305,6 +306,7 @@ impl ScriptedSandbox {
         inner.snapshots_made += 1;
         inner.snapshots.insert(id.clone(), files);
         let on_snapshot = inner.on_snapshot.take();
+        // The function may call this provider, which would then wait for its own lock.
         drop(inner);
         if let Some(on_snapshot) = on_snapshot {
             on_snapshot();
@@ -315,6 +317,7 @@ impl ScriptedSandbox {
 
     fn end(&self) {
         self.life.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // `notify_one` also reaches a command that begins to wait only later; `notify_waiters` would not.
         self.stopped.notify_one();
     }
 }

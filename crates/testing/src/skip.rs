@@ -41,6 +41,7 @@ pub fn skip_unless_root(why: &str) {
 /// Returns whether root runs the test.
 #[must_use]
 pub fn is_root() -> bool {
+    // It belongs to the effective user. Asking the kernel for that user would need another crate.
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 

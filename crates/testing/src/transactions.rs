@@ -29,6 +29,7 @@ pub struct InTransaction<'a> {
 impl<'a> InTransaction<'a> {
     /// Sets the store up and begins a transaction.
     pub async fn begin(store: &'a dyn Store) -> Self {
+        // Now, because a transaction does not change the schema (`set_up` below).
         good(store.schema().set_up(ExistingWorkers::Keep).await);
         Self { store, transaction: begun(store).await }
     }
@@ -67,6 +68,7 @@ impl SchemaAdmin for InTransaction<'_> {
     }
 
     async fn set_up(&self, _existing: ExistingWorkers) -> Result<SetupOutcome, RepositoryError> {
+        // The expectations set up again what `begin` has set up already.
         Ok(SetupOutcome::Created)
     }
 

@@ -30,6 +30,7 @@ pub async fn a_worker_keeps_its_tenant(store: &dyn Store) {
     let repository = store.workers();
     let tenant_id = TenantId::generate(at(0));
     let mut worker = Worker::restore(StoredWorker { tenant_id, ..ready_until(at(60)).into_stored() });
+    // Older than the other one, so that it comes last in the list.
     let of_the_default = self::worker(at(-1));
     insert(store, &[&worker, &of_the_default]).await;
     change(repository, &mut worker, WorkerState::Error { message: "no".to_owned() }).await;
@@ -106,6 +107,7 @@ pub async fn a_source_of_ten_mebibytes_is_kept(store: &dyn Store) {
     good(store.schema().set_up(ExistingWorkers::Keep).await);
     let worker = worker(at(0));
     let line = "// a comment that does not compress to nothing: äöü\n";
+    // 10 MiB is the default limit of the code of a worker.
     let source = line.repeat(10 * 1024 * 1024 / line.len() + 1);
     good(repository.insert(&worker, &source).await);
     let kept = good(repository.find_source(&scope_of_all(), worker.id).await);
@@ -126,7 +128,9 @@ pub async fn a_source_with_a_nul_is_refused(store: &dyn Store) {
 pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
+    // 255 characters of 4 bytes each: the limit is one of characters.
     let longest = "🦀".repeat(255);
+    // Postgres keeps a list of names as an array, and SQLite as JSON: these have a meaning in one of the two.
     for text in ["a", "naïve 日本語 e\u{301}", r#"'"\{},NULL"#, "null", r"\x00", "{}", "[]", longest.as_str()] {
         let mut worker = worker(at(0));
         worker.name = name(text);
@@ -140,6 +144,7 @@ pub async fn names_are_kept_whatever_their_characters(store: &dyn Store) {
 pub async fn a_thousand_functions_keep_their_order(store: &dyn Store) {
     let repository = store.workers();
     let mut worker = worker(at(0));
+    // Each number below 1,000 once, in an order that no sorting gives.
     let names: Vec<String> = (0..1000).map(|index| format!("f{}", index * 7919 % 1000)).collect();
     worker.functions = functions(names.iter().map(String::as_str));
     insert(store, &[&worker]).await;
@@ -200,6 +205,7 @@ pub async fn pages_lead_through_the_whole_list(store: &dyn Store) {
     insert(store, &workers.iter().collect::<Vec<_>>()).await;
     let all = good(repository.list().await);
     assert_eq!(all.len(), workers.len());
+    // Up to one more than there are workers.
     for count in 1..=13 {
         let mut found = Vec::new();
         let mut after = None;
@@ -528,6 +534,7 @@ pub async fn times_are_kept_to_the_microsecond(store: &dyn Store) {
     good(repository.insert(&whole, "").await);
     good(repository.insert(&next, "").await);
     assert_eq!(ids(&good(repository.list_due_to_expire(at(1), 9).await)), [whole.id, worker.id, next.id]);
+    // 1900 and 2100, both outside of what signed 32 bits hold as Unix time.
     for year in [-2_208_988_800, 4_102_444_800] {
         let worker = ready_until(DateTime::UNIX_EPOCH + TimeDelta::seconds(year));
         good(repository.insert(&worker, "").await);
@@ -561,6 +568,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
     });
     join_all(work).await;
     let invocations: Vec<_> = workers.iter().map(|worker| LastInvocation { worker_id: worker.id, at: at(7) }).collect();
+    // Statements that lock the same rows in opposite orders can deadlock.
     let backwards: Vec<_> = invocations.iter().rev().copied().collect();
     for result in join_all(
         (0..10).flat_map(|_| [&invocations, &backwards]).map(|invocations| repository.record_invocations(invocations)),
@@ -579,6 +587,7 @@ pub async fn concurrent_readers_and_writers_do_not_disturb_each_other(store: &dy
 pub async fn a_future_that_is_dropped_leaves_the_repository_usable(store: &dyn Store) {
     let repository = store.workers();
     good(store.schema().set_up(ExistingWorkers::Keep).await);
+    // Dropped after one to eight polls, so that each step of an insert is cut off at some time.
     for polls in 0..40_u32 {
         let worker = worker(at(0));
         let mut insertion = std::pin::pin!(repository.insert(&worker, "source"));

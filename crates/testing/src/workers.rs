@@ -8,6 +8,7 @@ use crate::access::scope_of_all;
 
 /// Returns a time `seconds` after the start of all tests' time.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
+    // The time at which `TestClock` starts by default.
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_763_890_000 + seconds)
 }
 

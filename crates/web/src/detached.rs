@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 ///
 /// If the work panicked.
 pub async fn to_completion<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, JoinError> {
+    // On this thread (`spawn_local`), because the futures of handlers need not be `Send`.
     actix_web::rt::spawn(work.in_current_span()).await
 }
 

@@ -15,6 +15,7 @@ pub fn own_name<'a>(hosts: impl IntoIterator<Item = &'a [u8]>, target: Option<&'
 /// Returns whether all values of the header `Sec-Fetch-Site` say that the request does not come from a page of another
 /// site.
 pub fn is_own_site<'a>(sites: impl IntoIterator<Item = &'a [u8]>) -> bool {
+    // `same-site` is not enough: another port of this host is the same site, but another origin.
     sites.into_iter().all(|site| [&b"same-origin"[..], b"none"].contains(&site))
 }
 

@@ -42,6 +42,7 @@ impl Listener {
     ///
     /// If the address is in use, or if it is not loopback while the server is open.
     pub fn bind(address: SocketAddr, open: bool, write_timeout: Duration) -> Result<Self, BindError> {
+        // `::ffff:127.0.0.1` is loopback too, but `is_loopback` knows that only of its IPv4 form.
         if open && !address.ip().to_canonical().is_loopback() {
             return Err(BindError::TokenRequired(address));
         }

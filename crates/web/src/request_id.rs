@@ -40,6 +40,7 @@ mod tests {
 
     #[test]
     fn an_id_that_does_not_belong_into_a_log_is_replaced() {
+        // 129 is one more than an id may have. A new id is a UUID, which has 36 characters.
         for value in [&b"a b"[..], b"a\tb", b"{\"x\":1}", "ä".as_bytes(), b"", &[b'a'; 129]] {
             assert_eq!(id_for(value).as_str().len(), 36, "{value:?}");
         }

@@ -73,6 +73,7 @@ impl StopHandle {
 
     /// Waits until running work must be cancelled.
     pub fn cancelled(&self) -> impl Future<Output = ()> + use<> {
+        // Owned, because an event stream keeps it for longer than the handler runs (`http/src/invoke/stream.rs`).
         self.cancel.clone().cancelled_owned()
     }
 }

@@ -56,6 +56,7 @@ pub async fn track<W: TrackHooks>(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let outer = request.extensions().get::<RequestId>().cloned();
+    // Another `track` further out has begun with this request. It counts, logs and finishes the response once.
     if let Some(id) = outer {
         return Ok(server.format_error(next.call(request).await?.map_into_boxed_body(), &id));
     }
@@ -67,6 +68,7 @@ pub async fn track<W: TrackHooks>(
     let span = server.span(&id, method);
     let started = Instant::now();
     let result = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    // Nothing below waits, so the span can stay entered until the end.
     let _entered = span.enter();
     let Ok(result) = result else {
         let mut response = server.panic_response(&id);
@@ -78,6 +80,7 @@ pub async fn track<W: TrackHooks>(
             response.status().as_u16(),
             started.elapsed(),
         );
+        // Without the request there can be no `ServiceResponse`, so the error carries the response.
         return Err(InternalError::from_response("a handler panicked", response).into());
     };
     let response = result?.map_into_boxed_body();

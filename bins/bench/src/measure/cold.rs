@@ -69,6 +69,7 @@ pub(crate) async fn measure(server: &Server, workers: usize) -> anyhow::Result<C
     warm_up(server, &warm).await?;
     let (mut cold_costs, mut warm_costs) = (Vec::new(), Vec::new());
     for sample in 0..SAMPLES.min(workers) {
+        // In turn, so that a noisy minute affects both.
         warm_costs.push(cost(server, &warm).await?);
         cold_costs.push(cost(server, &ids[sample * STRIDE % ids.len()]).await?);
     }

@@ -27,10 +27,12 @@ pub(crate) async fn measure(server: &Server, worker: &str) -> anyhow::Result<Vec
     while let Some(frame) = body.frame().await {
         let arrived = SystemTime::now().duration_since(UNIX_EPOCH)?;
         text.push_str(std::str::from_utf8(frame?.data_ref().map_or(&[], |data| data))?);
+        // A frame of the body may end in the middle of an event, or have several.
         while let Some((block, rest)) = text.split_once("\n\n") {
             let message = block.lines().find_map(|line| line.strip_prefix("data:"));
             let message = message.and_then(|data| serde_json::from_str::<Value>(data).ok());
             if let Some(printed) = message.and_then(|data| data["message"].as_str()?.parse::<f64>().ok()) {
+                // Both sides read the clock of the same host, so the difference is the delay.
                 delays.push(arrived.saturating_sub(Duration::from_secs_f64(printed / 1000.0)));
             }
             text = rest.to_owned();

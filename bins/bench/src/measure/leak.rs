@@ -119,6 +119,7 @@ impl LeakCheck {
 
     /// Describes the figures that have grown. Empty if none has.
     pub(crate) fn grown(&self) -> Vec<String> {
+        // In the first leg the server still fills its pools.
         let kept = self.samples.get(1..).unwrap_or_default();
         let third = kept.len() / 3;
         let [first, last] = [&kept[..third], &kept[kept.len() - third..]];

@@ -47,7 +47,9 @@ pub(crate) struct Sandboxes {
 /// Measures the sandboxes of a new server.
 pub(crate) async fn of_platform(setup: &Setup, number: usize) -> anyhow::Result<Sandboxes> {
     let concurrency = number.to_string();
+    // By default one worker may hold three quarters of the permits only, and here all are of one worker.
     let arguments = ["--concurrency", &concurrency, "--max-concurrent-per-worker", &concurrency];
+    // The functions wait for 60 s, which the default timeout does not allow.
     let server = Server::start(setup, &[&arguments[..], &["--timeout", "120s"]].concat())?;
     let worker = server.deploy(WAIT).await?;
     warm_up(&server, &worker).await?;

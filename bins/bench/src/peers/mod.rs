@@ -20,6 +20,7 @@ use crate::target::{Target, WORK};
 pub(crate) struct Running {
     pub(crate) peer: Peer,
     pub(crate) target: Target,
+    // Dropped in this order: the process must have ended before its directory is removed.
     _process: Process,
     _directory: TempDir,
 }
@@ -33,6 +34,7 @@ pub(crate) async fn start(peer: Peer, programs: &Programs) -> anyhow::Result<Run
             None => reusing::start(peer, programs)?,
         };
         let target = Target::work(peer.title().to_owned(), address, "/", "*/*")?;
+        // A peer that does not work ends the run now, and not after minutes of measuring the others.
         let (status, body) = Client::new(address).send(target.request()).await?;
         target.check(status, &body)?;
         Ok::<_, anyhow::Error>(Running { peer, target, _process: process, _directory: directory })

@@ -26,6 +26,7 @@ pub(super) fn start(peer: Peer, programs: &Programs) -> anyhow::Result<(Process,
     }
     // The functions resolve their framework in the directory beside them.
     std::os::unix::fs::symlink(programs.packages.join("node_modules"), directory.path().join("node_modules"))?;
+    // Neither program prints the line that `Process::start` reads, so the port is chosen for it.
     let address = free_address()?;
     let mut command = if peer == Peer::Workerd {
         let workerd = ["@cloudflare/workerd-linux-64", "@cloudflare/workerd-linux-arm64"];

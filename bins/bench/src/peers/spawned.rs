@@ -27,6 +27,7 @@ pub(crate) enum Program {
 /// A server that starts a process for each request.
 pub(crate) struct Spawned {
     pub(crate) address: SocketAddr,
+    // Dropped in this order, as in `Running`.
     process: Process,
     directory: TempDir,
 }

@@ -64,6 +64,7 @@ impl Goal {
         let deploy = find(&deploy_name(server), 1).map(|row| milliseconds(row.p50));
         let line = measured.delays.map(|delays| milliseconds(delays.p50));
         let pss = measured.sandboxes.map(|sandboxes| mean(sandboxes, |sandbox| sandbox.pss) / 1e6);
+        // With the comma, because the name of one server may begin with that of another.
         let ours = measured.requests.iter().filter(|row| row.name.starts_with(&format!("{server}, ")));
         let failures = ours.map(|row| row.failures).sum::<usize>() + measured.other_failures;
         let failures = as_f64(u64::try_from(failures).unwrap_or(u64::MAX));

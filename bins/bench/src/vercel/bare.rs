@@ -38,6 +38,7 @@ impl Bare {
     pub(super) async fn invoke(&mut self, snapshot: &str, mut stopwatch: Stopwatch<'_>) -> anyhow::Result<Run> {
         let source = json!({"type": "snapshot", "snapshotId": snapshot});
         let (name, body) = self.sandbox(json!({"source": source, "networkPolicy": {"mode": "allow-all"}}));
+        // The body above is made beforehand, so that the times are the server's own.
         stopwatch.begin();
         let session = self.create("v3", body).await?;
         let path = format!("v2/sandboxes/sessions/{session}/cmd");
@@ -47,6 +48,7 @@ impl Bare {
         let (mut body, mut text) = (answer.into_body(), Vec::new());
         while let Some(frame) = body.frame().await {
             text.extend_from_slice(frame?.data_ref().map_or(&[], |data| data));
+            // Two frames may share one event, so all of the text is searched.
             if find(&text, br#""stdout""#).is_some() {
                 stopwatch.outcome();
             }

@@ -95,6 +95,7 @@ async fn forward(stream: TcpStream, upstream: SocketAddr, counts: Arc<Counts>) -
     }
     let (sender, driver) = client::handshake::<_, Incoming>(TokioIo::new(onward)).await?;
     tokio::spawn(async { drop(driver.await) });
+    // One connection carries one request after the other, as the client's own connection does.
     let sender = Mutex::new(sender);
     let answer = async |request: Request<Incoming>| -> hyper::Result<Response<Incoming>> {
         counts.requests.fetch_add(1, Ordering::Relaxed);

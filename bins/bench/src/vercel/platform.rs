@@ -68,6 +68,7 @@ impl Platforms {
     /// Formats the table.
     pub(super) fn report(&self) -> String {
         let rows = self.targets.iter().enumerate().map(|(index, (target, rounds))| {
+            // Each server has two targets, and the last server is the one over the API.
             let is_over_the_api = index / 2 + 1 == self.servers.len();
             PlatformRow {
                 summary: Summary::new(1, target.name.clone(), rounds),

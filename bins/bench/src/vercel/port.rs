@@ -38,6 +38,7 @@ impl Port {
         let mut command = sandbox.run(command).await?;
         let event = command.next_event().await?;
         anyhow::ensure!(matches!(event, Some(CommandEvent::Output { .. })), "it printed nothing: {event:?}");
+        // The platform does the same: it does not wait for the process once it has the outcome.
         command.kill_and_drain().await?;
         stopwatch.outcome();
         sandbox.stop().await?;

@@ -51,6 +51,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     }
     platforms.count(&setups[0], &counter).await?;
 
+    // A fixed seed gives every run the same orders.
     let (mut clients, mut random) = (ApiClient::all(api.address, &programs)?, Rng::with_seed(1));
     for round in 0..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
@@ -97,6 +98,7 @@ async fn measure(
                 let (run, made) = clients[cell.client].run(work, snapshot, Stopwatch::new(None)).await?;
                 cell.runs.push(run);
                 if let Some(made) = made {
+                    // Outside of the measured time, so that no round finds more snapshots in the server than another.
                     bare.remove_snapshot(&made).await?;
                 }
             }

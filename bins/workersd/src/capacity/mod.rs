@@ -70,6 +70,7 @@ impl Plan {
         if settings.capacity.concurrency_is_set && fits < wanted {
             bail!("{} At most {fits} fit.", too_many(settings, wanted, demand, granted, scarce));
         }
+        // At least one, even if none fits: the check below then reports what is missing.
         let concurrency = wanted.min(fits).max(1);
         if let Some(resource) = demand.shortage(granted) {
             bail!("{}", too_many(settings, 1, demand, granted, resource));
@@ -136,6 +137,7 @@ impl Containers {
         sizes: ContainerSizes,
         connections: usize,
     ) -> anyhow::Result<Self> {
+        // Processor time is shared, so a host with less than one core can still run a container of one core.
         let millicores = left.millicores.max(1000);
         let one = Resources { millicores, ..rest.min(Resources { millicores: u64::MAX, ..left }) };
         let largest = sizes.largest(one);
@@ -158,6 +160,7 @@ impl Containers {
 /// Returns the most that one invocation can take.
 fn invocation(settings: &Settings) -> Resources {
     if settings.sandbox == SandboxKind::Vercel {
+        // The cloud has the memory and the processes of these invocations; this host only has their connections.
         return Resources { descriptors: CLOUD_DESCRIPTORS, ..Resources::default() };
     }
     let limits = settings.service.sandbox;

@@ -29,6 +29,7 @@ fn invocations_come_first_and_containers_have_the_rest() {
     assert_eq!((plan.concurrency, plan.lowered.is_none()), (16, true));
     let containers = plan.containers.unwrap();
     assert_eq!(containers.capacity.memory_bytes, 24 * GIB - 2 * GIB - 4 * GIB);
+    // 65 are the 64 processes of an invocation and the init of its sandbox.
     assert_eq!(containers.capacity.pids, 32_768 - 3276 - 16 * 65);
     assert_eq!((containers.capacity.millicores, containers.sizes.max_vcpus), (16_000, 4));
 }
@@ -51,6 +52,7 @@ fn nothing_that_is_granted_is_more_than_the_host_has() {
 fn the_usual_number_of_invocations_is_lowered_with_a_reason() {
     let host = Resources { memory_bytes: 2 * GIB, ..HOST };
     let plan = plan(&[], host).unwrap();
+    // The least reserve is 512 MiB, and each invocation takes 256 MiB of the other 1.5 GiB.
     assert_eq!(plan.concurrency, 6);
     let reason = plan.lowered.clone().unwrap();
     assert!(reason.contains("16 at one time take 4.0 GiB") && reason.contains("1.5 GiB"), "{reason}");
@@ -64,6 +66,7 @@ fn the_usual_number_of_invocations_is_lowered_with_a_reason() {
 #[test]
 fn a_configured_number_that_does_not_fit_is_refused_with_the_numbers() {
     let refused = plan(&["--concurrency", "1000"], HOST).unwrap_err().to_string();
+    // A quarter of 20,000 descriptors is reserved, and each invocation takes 254 of the others.
     for expected in ["--concurrency", "1000", "descriptors", "15000", "At most 59"] {
         assert!(refused.contains(expected), "{refused}");
     }
@@ -81,12 +84,14 @@ fn a_configured_number_that_does_not_fit_is_refused_with_the_numbers() {
 #[test]
 fn a_small_host_has_room_for_one_container_beside_invocations() {
     let plan = plan(&["--vercel-api", "127.0.0.1:0"], Resources { memory_bytes: 4 * GIB, ..HOST }).unwrap();
+    // Beside the reserve there are 3.5 GiB: 2 for the smallest container, and the rest for six invocations.
     assert_eq!((plan.concurrency, plan.containers.unwrap().sizes.max_vcpus), (6, 1));
 }
 
 #[test]
 fn an_api_without_room_for_a_container_is_refused() {
     for arguments in [
+        // 48 times 450 MiB leave less than the 2 GiB of the smallest container.
         &["--vercel-api", "127.0.0.1:0", "--concurrency", "48", "--memory", "450MiB"][..],
         &["--vercel-api", "127.0.0.1:0", "--reserve", "memory=23GiB"],
         // Overcommitment does not make one container larger than the host.
@@ -102,6 +107,7 @@ fn memory_is_granted_more_than_once_only_where_it_is_configured() {
     let arguments = ["--vercel-api", "127.0.0.1:0", "--reserve", "memory=4GiB", "--overcommit-memory", "2"];
     let containers = plan(&arguments, Resources { millicores: 64_000, ..HOST }).unwrap().containers.unwrap();
     assert_eq!(containers.capacity.memory_bytes, 40 * GIB - 4 * GIB);
+    // 20 GiB are there beside the reserve, and a container has 2 GiB for each of its cores.
     assert_eq!(containers.sizes.max_vcpus, 10, "one alone gets what there is");
 }
 
@@ -114,6 +120,7 @@ fn invocations_in_the_cloud_take_no_memory_here() {
 #[test]
 fn connections_of_clients_come_out_of_the_reserve() {
     let plan = plan(&["--vercel-api", "127.0.0.1:0"], HOST).unwrap();
+    // Half of the 5,000 reserved descriptors, half of that for each API. A connection of the Vercel API counts as four.
     assert_eq!(plan.connections, [1250, 312]);
     let mut settings = settings(&[]);
     plan.apply(&mut settings);

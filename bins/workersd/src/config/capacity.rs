@@ -75,6 +75,7 @@ impl Factor {
 
     /// Multiplies an amount by the factor.
     pub(crate) fn of(self, amount: u64) -> u64 {
+        // In 128 bits, so that no product overflows: `Resources::UNLIMITED` is `u64::MAX`.
         u64::try_from(u128::from(amount) * u128::from(self.0) / 1000).unwrap_or(u64::MAX)
     }
 }

@@ -39,6 +39,7 @@ pub(crate) struct DatabaseOptions {
     pub(crate) data_dir: PathBuf,
 
     /// `postgres://…` or `sqlite:…`; by default a SQLite file in the data directory
+    // `--help` shows the values of variables, and a URL may contain a password.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
 

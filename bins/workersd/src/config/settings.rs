@@ -64,6 +64,7 @@ pub(crate) struct DatabaseSettings {
 
 impl DatabaseSettings {
     pub(crate) fn new(options: DatabaseOptions) -> anyhow::Result<Self> {
+        // Not `canonicalize`, which fails for a directory that does not exist yet.
         let data_dir = std::path::absolute(&options.data_dir)
             .with_context(|| format!("cannot make {} an absolute path", options.data_dir.display()))?;
         let url = match options.database_url.filter(|url| !url.is_empty()) {
@@ -146,6 +147,7 @@ fn read_file(path: &Path) -> anyhow::Result<TunableOptions> {
 /// sandboxes and who may call the API.
 fn read_owned(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
+    // The owner of the open file, so that another file cannot take its place between the check and the reading.
     let (owner, own) = (file.metadata()?.uid(), rustix::process::geteuid().as_raw());
     if owner != 0 && owner != own {
         let message =
@@ -163,6 +165,7 @@ fn http_options(tunable: &TunableOptions, sources: &OptionSources) -> anyhow::Re
         http.access = Access::Token(token.with_context(|| format!("{} is not usable", sources.name("admin-token")))?);
     }
     if let Some(origins) = &tunable.cors_origins {
+        // A list in a variable may have an empty part, such as one behind its last comma.
         let origins = origins.iter().filter(|origin| !origin.trim().is_empty()).map(|origin| origin.parse());
         let origins: Result<_, InvalidAllowedOriginError> = origins.collect();
         http.cors_origins = origins.context("WORKERS_CORS_ORIGINS (--cors-origin) is not usable")?;
@@ -233,6 +236,7 @@ fn check_bind(
     access: &Access,
     sources: &OptionSources,
 ) -> anyhow::Result<()> {
+    // `::ffff:127.0.0.1` is loopback too, but `is_loopback` knows that only of its IPv4 form.
     if listen.ip().to_canonical().is_loopback() {
         return Ok(());
     }
@@ -260,6 +264,7 @@ fn find_node(named: Option<PathBuf>) -> PathBuf {
         return path;
     }
     let installed = PathBuf::from(".tools/node/bin/node");
+    // A built program is `target/release/workersd` in the checkout, whose top has `.tools`.
     let beside = |program: PathBuf| Some(program.parent()?.parent()?.parent()?.join(&installed));
     let own = std::env::current_exe().ok().and_then(beside);
     let on_path = std::env::var_os("PATH").unwrap_or_default();
@@ -276,6 +281,7 @@ mod tests {
 
     fn serve(arguments: &[&str]) -> anyhow::Result<Settings> {
         let directory = tempfile::tempdir().unwrap();
+        // Any file will do for Node.js here, because reading the settings does not start it.
         let fixed = ["workersd", "serve", "--node", "/bin/sh", "--data-dir", directory.path().to_str().unwrap()];
         let cli = super::super::Cli::try_read(fixed.iter().chain(arguments))?;
         let super::super::Subcommand::Serve(options) = cli.command else { unreachable!("`serve` was given") };

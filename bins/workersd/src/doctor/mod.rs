@@ -20,10 +20,12 @@ use crate::{engine, output, sandboxes, telemetry, vercel_api};
 /// Runs all checks. Fails if something is missing that the server cannot do without.
 pub(crate) async fn run(options: Box<ServeOptions>) -> anyhow::Result<ExitCode> {
     telemetry::start(LogFormat::Text)?;
+    // Not `Settings::new`, which closes the data directory to others: this command changes nothing.
     let settings = Settings::inspect(*options)?;
     // This check comes first: the server may repair many faults while the other checks run, and they would go unseen.
     let mut complete = print_findings(running::check(&settings).await);
     let observer: Arc<dyn NetworkObserver> = Arc::new(NoNetworkObserver);
+    // `&=` and not `&&` here and below: all checks run, so that the operator sees all problems at once.
     if settings.sandbox == SandboxKind::Vercel {
         complete &= check_vercel(&settings).await;
     } else {

@@ -35,6 +35,7 @@ enum DirectoryState {
 #[derive(Debug, Deserialize)]
 struct Readiness {
     status: Status,
+    // The server leaves the member out if there are none.
     #[serde(default)]
     problems: Vec<Problem>,
 }
@@ -121,6 +122,7 @@ fn client() -> anyhow::Result<reqwest::Client> {
     let tls = tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     // A proxy for outgoing requests does not lead to this host.
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy();
+    // Our server does not redirect `/readyz`. A redirect comes from another one, whose health is of no interest.
     Ok(client.redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build()?)
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn start(format: LogFormat) -> anyhow::Result<()> {
     let writer = move || queue;
     match format {
         LogFormat::Text => {
+            // A log that goes to a file or to journald must have no escape sequences.
             let colours = std::io::stderr().is_terminal();
             registry.with(tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours)).try_init()?;
         }

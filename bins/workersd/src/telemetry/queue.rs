@@ -113,6 +113,8 @@ impl Shared {
     fn take(&self) -> Batch {
         let mut state = self.lock();
         state.is_writing = false;
+        // After a failed write only another line ends the wait. Otherwise the thread would try to write its note again
+        // and again without a pause.
         while state.lines.is_empty() && (state.lost == 0 || state.has_failed) {
             self.written.notify_all();
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -142,6 +144,7 @@ fn write_all(shared: &Shared, output: &impl AsFd, format: LogFormat) {
                 Ok(()) => continue,
                 Err(_) => 0,
             },
+            // A line of which only a part was written counts as lost, too.
             Err(written) => u64::try_from(lines[written..].split(|byte| *byte == b'\n').count() - 1).unwrap_or(0),
         };
         // The reader has closed the pipe, or the disk that holds the log is full. The lines count as lost and are
@@ -162,6 +165,7 @@ fn write(output: rustix::fd::BorrowedFd<'_>, bytes: &[u8]) -> Result<(), usize> 
             Err(Errno::INTR) => {}
             // Standard error is non-blocking if another process that shares it has made it so.
             Err(Errno::AGAIN) => {
+                // If this fails, the write is tried again and says what is wrong.
                 let _ = poll(&mut [PollFd::new(&output, PollFlags::OUT)], None);
             }
             Err(_) => return Err(written),
@@ -219,6 +223,7 @@ mod tests {
         }
         let begun = Instant::now();
         queue.flush(Duration::from_secs(30));
+        // It returned by itself, and not at the end of its 30 s.
         assert!(begun.elapsed() < Duration::from_secs(20));
     }
 
@@ -226,6 +231,7 @@ mod tests {
     fn a_flush_waits_for_a_reader_no_longer_than_it_may() {
         let (reader, writer) = io::pipe().unwrap();
         let queue = LogQueue::to(writer, LogFormat::Text).unwrap();
+        // Far more than a pipe holds, so the thread waits for the reader.
         queue.push(LINE.repeat(10_000).as_bytes());
         let begun = Instant::now();
         queue.flush(Duration::from_millis(50));

@@ -26,9 +26,12 @@ impl LoopbackAuthenticator {
             let is_ours = text.parse::<Origin>().is_ok_and(|origin| origin.is_of(&host));
             is_ours || self.allowed_origins.iter().any(|allowed| allowed.permits(text))
         };
+        // `Origin` decides alone if it is there: `Sec-Fetch-Site` would also refuse the pages of allowed origins, which
+        // are on other sites.
         if !origins.is_empty() {
             return if origins.into_iter().all(is_welcome) { Ok(()) } else { Err(origin_not_allowed()) };
         }
+        // Browsers send no `Origin` with a GET that needs no CORS, such as that of an image, but they send this header.
         if is_own_site(head.headers.values("sec-fetch-site")) { Ok(()) } else { Err(origin_not_allowed()) }
     }
 }

@@ -112,6 +112,8 @@ impl Logo {
     }
 
     fn of(bytes: Bytes, content_type: &'static str) -> Self {
+        // The tag only has to change with the content. A server that another Rust has built may hash differently, which
+        // costs one download.
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         Self { bytes, content_type, etag: format!("\"{:016x}\"", hasher.finish()) }
@@ -139,6 +141,7 @@ impl fmt::Debug for Logo {
 /// Detects the media type from the content.
 fn kind(bytes: &[u8]) -> Option<&'static str> {
     let is_svg = || {
+        // Editors write a byte order mark, and an XML declaration may come before the element.
         let text = str::from_utf8(bytes).unwrap_or_default().trim_start_matches('\u{feff}').trim_start();
         text.starts_with('<') && text.contains("<svg")
     };

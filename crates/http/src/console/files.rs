@@ -27,6 +27,7 @@ pub(super) fn respond(request: &HttpRequest, asset: &'static Asset) -> HttpRespo
     let lifetime = if asset.immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.insert_header((CACHE_CONTROL, lifetime)).insert_header((ETAG, asset.etag)).insert_header(SAME_ORIGIN);
     let (coding, bytes) = negotiate(request, asset);
+    // With the plain form too: a cache must not give a coded copy to a client that cannot read it, or the reverse.
     if asset.brotli.is_some() || asset.gzip.is_some() {
         response.insert_header((VARY, "accept-encoding"));
     }
@@ -72,6 +73,7 @@ fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let ours = etag.parse::<EntityTag>();
     match (IfNoneMatch::parse(request), ours) {
         (Ok(IfNoneMatch::Any), _) => true,
+        // Weak, because all codings of a file have one tag (RFC 9110, section 13.1.2, asks for this comparison too).
         (Ok(IfNoneMatch::Items(tags)), Ok(ours)) => tags.iter().any(|tag| tag.weak_eq(&ours)),
         _ => false,
     }

@@ -34,6 +34,7 @@ pub(crate) fn routes(api: &Api, branding: &Branding, config: &mut ServiceConfig)
         .service(resource("").route(get().to(to_folder)))
         .service(resource("/assets/{file}").route(get().to(files::asset)))
         .service(resource("/branding/logo").route(get().to(files::logo)));
+    // A route for each file. A pattern would also take over other paths of an application that mounts the console.
     for file in workers_console::assets().iter().filter(|file| !file.immutable) {
         let handler = move |request: HttpRequest| async move { files::respond(&request, file) };
         config.service(resource(&format!("/{}", file.path)).route(get().to(handler)));
@@ -49,6 +50,7 @@ async fn to_folder(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let last = request.path().rsplit('/').next().unwrap_or_default();
     Ok(HttpResponse::PermanentRedirect()
         .insert_header((LOCATION, format!("./{last}/")))
+        // Browsers keep a 308 by default, also when the application has moved our routes since.
         .insert_header((CACHE_CONTROL, "no-store"))
         .finish())
 }

@@ -24,6 +24,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 pub(super) async fn handle(branding: web::Data<Branding>) -> HttpResponse {
+    // 122 random bits: markup that gets into the page from elsewhere cannot contain a nonce that it has to guess.
     let nonce = Uuid::new_v4().simple().to_string();
     let mut response = HttpResponse::Ok();
     for (name, value) in HEADERS {

@@ -12,6 +12,7 @@ impl From<AuthenticationError> for ApiError {
             AuthenticationError::HostNotAllowed(message) => Self::new(ErrorCode::HostNotAllowed, message),
             AuthenticationError::OriginNotAllowed(message) => Self::new(ErrorCode::OriginNotAllowed, message),
             AuthenticationError::Repository(error) => error.into(),
+            // The enum is `non_exhaustive`. A reason that this crate does not know yet must not let a caller in.
             other => unauthorized(other.to_string()),
         }
     }

@@ -84,6 +84,7 @@ impl From<RepositoryError> for ApiError {
             RepositoryError::UnknownCursor => return invalid_cursor(),
             RepositoryError::Refused { .. } => return Self::internal(error),
         };
+        // Only these can pass by themselves. The others last until an operator acts, so an early retry is in vain.
         let passes = matches!(code, ErrorCode::DatabaseUnavailable | ErrorCode::StorageReadOnly);
         let answer = Self::new(code, message).because(error);
         if passes { answer.retry_after(RETRY_WHEN_AWAY) } else { answer }
@@ -132,6 +133,7 @@ impl From<DeployError> for ApiError {
     fn from(error: DeployError) -> Self {
         match error {
             DeployError::Access(error) => error.into(),
+            // To clients a blank name is a missing one (docs/api.md).
             DeployError::InvalidName(InvalidNameError::Empty) => missing_name(),
             DeployError::InvalidName(ref problem) => {
                 Self::new(ErrorCode::InvalidName, format!("`name` {problem}")).with("field", "name")
@@ -160,6 +162,7 @@ impl From<DeployError> for ApiError {
                 }
                 None => {
                     Self::new(ErrorCode::SandboxFailed, "the sandbox provider failed to make the worker's snapshot")
+                        // Only here the worker is kept, with status `error`, so only here the body names it.
                         .with("workerId", worker_id.to_string())
                         .because(error)
                         .about(worker_id)
@@ -194,6 +197,7 @@ impl From<RedeployError> for ApiError {
             RedeployError::NotFound(id) => unknown(id),
             RedeployError::Creating(_) => Self::new(ErrorCode::WorkerNotReady, "the worker is still being created")
                 .with("status", WorkerStatus::Creating.as_str())
+                // Clients find the same members as after an invocation of a worker that is not ready.
                 .with("errorMessage", Value::Null),
             RedeployError::Deploy(error) => error.into(),
         }

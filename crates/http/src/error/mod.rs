@@ -76,6 +76,7 @@ impl ApiError {
 
     /// Adds the retry time to the header and the body.
     pub(crate) fn retry_after(self, after: Duration) -> Self {
+        // `Retry-After` has whole seconds only. Rounded down, it would bring the client back before there is room.
         let seconds = after.as_millis().div_ceil(1000).max(1);
         let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
         self.with("retryAfter", seconds).header(header::RETRY_AFTER, HeaderValue::from(seconds))
@@ -111,6 +112,7 @@ impl ApiError {
 
     /// Creates the response, with the request's id if there is one.
     pub(crate) fn to_response(&self, request_id: Option<&str>) -> HttpResponse<BoxBody> {
+        // The message of an internal error says nothing else. With the id an operator finds the cause in the log.
         let message = match request_id {
             Some(id) if self.code == ErrorCode::Internal => format!("{}, request {id}", self.message),
             _ => self.message.clone(),
@@ -119,6 +121,8 @@ impl ApiError {
         for (name, value) in &self.headers {
             response.insert_header((name.clone(), value.clone()));
         }
+        // `no-store`, because caches may keep a 404, 405 or 410 by default (RFC 9110, section 15.1), and a redeploy
+        // brings an expired worker back.
         let body = ErrorBody { error: &message, code: self.code.as_str(), request_id, details: &self.details };
         response.insert_header((header::CACHE_CONTROL, "no-store")).json(body)
     }
@@ -149,6 +153,7 @@ impl ResponseError for ApiError {
 /// Converts an error status that the framework itself has set to our error.
 pub(crate) fn from_status(status: StatusCode) -> ApiError {
     match status {
+        // From the compression middleware, if `Accept-Encoding` excludes even the plain form.
         StatusCode::NOT_ACCEPTABLE => ApiError::new(
             ErrorCode::NotAcceptable,
             "none of the content codings in Accept-Encoding is available; there are br, gzip, deflate and identity",

@@ -98,6 +98,7 @@ pub(crate) async fn handle(
 
 /// Waits for the end of an invocation, and creates the response.
 pub(crate) async fn respond(api: &Api, function: String, mut invocation: Invocation) -> Result<HttpResponse, ApiError> {
+    // The log is collected in memory; the runner has cut it at the tenant's limits before.
     let mut logs = Vec::new();
     loop {
         match drain_or(api, invocation.next()).await?.map(|event| event.kind) {
@@ -139,12 +140,15 @@ fn render(
 
 /// Returns the HTTP status of each failure. Failures of user code are 500, except for a timeout.
 const fn status_of(code: FailureCode) -> StatusCode {
+    // There is no `_` arm, so that a new code does not compile until it has a status.
     match code {
         FailureCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
         FailureCode::SandboxFailed => StatusCode::BAD_GATEWAY,
         FailureCode::Busy => StatusCode::TOO_MANY_REQUESTS,
         FailureCode::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
         FailureCode::StorageReadOnly | FailureCode::DatabaseUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        // The worker was found before the invocation began. It was deleted, or has expired, while its snapshot was made
+        // again.
         FailureCode::WorkerNotFound => StatusCode::NOT_FOUND,
         FailureCode::WorkerExpired => StatusCode::GONE,
         FailureCode::Thrown

@@ -23,8 +23,10 @@ pub(super) async fn begin(
     payload: Payload,
 ) -> Result<Invocation, ApiError> {
     let id = parse_id(id)?;
+    // This also checks the policy: a caller that may not invoke sends no payload in vain.
     let limits = api.platform.limits_of(call, Action::Invoke, Resource::Worker(id)).await?;
     let limit = Limit { bytes: limits.payload_bytes, code: ErrorCode::PayloadTooLarge };
+    // The whole payload is read before the invocation takes a permit: a slow client must not hold one.
     let payload = read_body(request, payload, limit, api.options.body_timeout).await?;
     Ok(drain_or(api, api.platform.invocations().invoke(call, id, function, &payload)).await??)
 }
@@ -33,6 +35,7 @@ pub(super) async fn begin(
 pub(super) async fn drain_or<T>(api: &Api, work: impl Future<Output = T>) -> Result<T, ApiError> {
     match select(pin!(work), pin!(api.stop.cancelled())).await {
         Either::Left((done, _)) => Ok(done),
+        // Returning drops the work, which cancels the invocation and kills its sandbox.
         Either::Right(((), _)) => Err(shutting_down()),
     }
 }

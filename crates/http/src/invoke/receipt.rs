@@ -87,6 +87,7 @@ fn fractional_millis(duration: Duration) -> f64 {
 
 /// Returns milliseconds, rounded to whole ones.
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    // `as_millis` would cut: 1.9 ms would be 1.
     u64::try_from((duration.as_micros() + 500) / 1000).unwrap_or(u64::MAX)
 }
 

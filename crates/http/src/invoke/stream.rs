@@ -56,12 +56,14 @@ fn events(api: &Api, invocation: Invocation) -> impl Stream<Item = Event> + use<
         cancelled: Box::pin(api.stop.cancelled()),
     };
     unfold((watched, false), |(mut watched, is_over)| async move {
+        // The stream ends only at the poll after the last event, which comes when that event has been sent. Until then
+        // the invocation keeps its permit for unread memory.
         if is_over {
             return None;
         }
         let span = watched.span.clone();
         let (event, is_last) = watched.next().instrument(span).await;
-        // The id consists of the invocation's id and the event's number.
+        // A client that reconnects sends it back, and `request/last_event.rs` then finds the invocation in it.
         let event = event.with_id(format!("{}:{}", watched.invocation_id, watched.sequence));
         Some((event, (watched, is_last)))
     })
@@ -97,6 +99,7 @@ impl WatchedInvocation {
 
     /// Creates the last event, if there is none from the invocation itself.
     fn cut_off(&mut self, error: &ApiError) -> (Event, bool) {
+        // The numbers have no gaps (docs/api.md), so this event takes the next one.
         self.sequence += 1;
         (cut_off(error), true)
     }
@@ -121,6 +124,7 @@ fn finished(report: InvocationReport) -> Event {
 
 /// Creates the event for an end that does not come from the invocation itself, and logs its cause.
 fn cut_off(error: &ApiError) -> Event {
+    // The head with status 200 has been sent, so `middleware/track.rs` sees no error that it could log.
     if let Some(cause) = error.cause_chain() {
         tracing::error!(error.code = error.code().as_str(), error.cause = cause, "event stream failed: {error}");
     }

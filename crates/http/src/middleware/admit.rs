@@ -21,6 +21,7 @@ pub(crate) async fn admit(
             request.extensions_mut().insert(call);
             next.call(request).await
         }
+        // A response and no `Err`: an `Err` would pass `track` without a request id, a log line and a count.
         Err(error) => Ok(request.error_response(error)),
     }
 }
@@ -50,6 +51,7 @@ pub(crate) async fn receive(
     };
     match verdict {
         Ok(()) => next.call(request).await,
+        // A response and no `Err`, as in `admit`.
         Err(error) => Ok(request.error_response(ApiError::from(error))),
     }
 }

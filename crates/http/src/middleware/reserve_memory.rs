@@ -17,6 +17,8 @@ pub(crate) fn reserve_memory(api: &Api, response: ServiceResponse<BoxBody>) -> S
         Ok(bytes) => bytes,
         Err(body) => return ServiceResponse::new(request, response.set_body(body)),
     };
+    // The account `None` is that of all responses that are no results. Its share leaves a quarter of the budget to
+    // results.
     match api.platform.unread_budget().try_acquire(None, bytes.len()) {
         Some(permit) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, permit)))),
         None => ServiceResponse::from_err(too_much_unread(), request),

@@ -73,6 +73,8 @@ fn replace_error_body(api: &Api, response: ServiceResponse<BoxBody>, id: &Reques
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let content_type = response.headers().get(header::CONTENT_TYPE);
+    // `/readyz` and failed invocations have bodies of their own beside a status of an error, and an inner `track` has
+    // already put our error body in.
     if !is_error || content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json")) {
         return response;
     }
@@ -81,8 +83,8 @@ fn replace_error_body(api: &Api, response: ServiceResponse<BoxBody>, id: &Reques
     response.into_response(error.to_response(Some(id.as_str())))
 }
 
-/// Logs errors of the platform. This is the only place that does: the first failure of a series in full, later ones as
-/// a count.
+/// Logs errors of the platform: the first failure of a series in full, later ones as a count. Only the error of a
+/// stream that has begun is logged elsewhere (`invoke/stream.rs`).
 fn log_failure(api: &Api, error: &ApiError) {
     let (status, code) = (error.code().status(), error.code().as_str());
     if !status.is_server_error() {

@@ -19,6 +19,7 @@ pub(crate) fn prefers_event_stream(headers: &HeaderMap) -> bool {
     let json = liking("application", "json").map_or(0.0, |(_, quality)| quality);
     match stream.total_cmp(&json) {
         Ordering::Greater => true,
+        // `*/*`, which curl and most libraries send, ranks both alike and names neither. Such a client gets JSON.
         Ordering::Equal => stream > 0.0 && specificity >= Specificity::Parameters,
         Ordering::Less => false,
     }
@@ -80,12 +81,14 @@ impl Range {
 
 /// Parses the value of a `q` parameter. An invalid one counts as 0, which means "not acceptable".
 fn weight(text: &str) -> f32 {
+    // `parse` alone would also accept `1e-1` and `inf`, which are no weights in RFC 9110.
     let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|quality| is_decimal && (0.0..=1.0).contains(quality)).unwrap_or(0.0)
 }
 
 /// Splits text at separators that are not within quotation marks.
 fn outside_quotes(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    // A quoted string may contain the separator, and a quotation mark behind a backslash (RFC 9110, section 5.6.4).
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.split(move |symbol| {
         let was_escaped = std::mem::take(&mut is_escaped);

@@ -62,6 +62,7 @@ async fn collect(mut payload: Payload, limit: Limit, announced: usize) -> Result
     let mut body = BytesMut::with_capacity(announced.min(64 * 1024));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| incomplete(&error))?;
+        // A chunked body announces no length, so its size is known only here.
         if body.len() + chunk.len() > limit.bytes {
             return Err(limit.error());
         }

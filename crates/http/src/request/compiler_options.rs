@@ -23,6 +23,7 @@ impl CompilerOptionsField {
         for (name, value) in self.0 {
             match name.as_str() {
                 "experimentalDecorators" => options.experimental_decorators = boolean(&name, value)?,
+                // `false` asks for what the compiler does anyway.
                 "emitDecoratorMetadata" => {
                     if boolean(&name, value)? == Some(true) {
                         let reason = "the compiler ignores types, so it has none to emit";
@@ -69,6 +70,7 @@ impl<'de> Visitor<'de> for OptionsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        // A map and no struct, so that an unknown option can be refused with its own code and by its name.
         let mut options = BTreeMap::new();
         while let Some((name, value)) = map.next_entry()? {
             options.insert(name, value);

@@ -114,11 +114,13 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
+        // serde_json reports an error of syntax if a visitor leaves a part of the value unread.
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Field::Other("an array"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
+        // Read to the end for the same reason as a sequence.
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Field::Other("an object"))
     }

@@ -32,6 +32,7 @@ impl Page {
     /// adds one, and in an application that mounts the API anywhere.
     pub(crate) fn to_link(&self) -> String {
         let limit = self.limit.map(|limit| format!("limit={limit}"));
+        // The alphabet of this encoding needs no escaping in a URL, and no quoting in the header.
         let cursor =
             self.after.as_ref().map(|after| format!("cursor={}", BASE64_URL_SAFE_NO_PAD.encode(after.as_bytes())));
         let query: Vec<String> = limit.into_iter().chain(cursor).collect();
@@ -40,6 +41,7 @@ impl Page {
 }
 
 fn parse_page(query: &str, maximum: NonZeroU32) -> Result<Page, ApiError> {
+    // Pairs and no struct, so that a parameter that is given twice can be refused with its own code.
     let pairs = Query::<Vec<(String, String)>>::from_query(query).map_err(|error| {
         ApiError::new(ErrorCode::BadRequest, "the query of the URL is malformed").because(error.to_string())
     })?;

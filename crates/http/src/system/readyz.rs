@@ -67,6 +67,7 @@ pub(crate) async fn handle(api: Data<Api>) -> HttpResponse {
     let is_ready = |is_asked: fn(Part) -> bool| !faults.iter().any(|fault| fault.is_fatal && is_asked(fault.part));
     let word = |works| if works { "ok" } else { "failed" };
     let status = match (is_ready(|_| true), api.stop.is_stopping()) {
+        // A stop comes before any fault: load balancers must send no more requests, even if all parts work.
         (_, true) => "shutting_down",
         (true, false) => "ready",
         (false, false) => "not_ready",

@@ -35,6 +35,8 @@ pub(crate) async fn handle(
 ) -> Result<Json<DeleteResponse>, ApiError> {
     let id = parse_id(&id)?;
     let platform = api.platform.clone();
+    // Dropped when the row has just been deleted, the use case would tell no listener of it, and the snapshot would
+    // stay until a sweep.
     to_completion(async move { platform.workers().delete(&call, id).await }).await?;
     Ok(Json(DeleteResponse { success: true }))
 }

@@ -76,6 +76,7 @@ pub(crate) async fn handle(
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
     let DeployWorkerRequest { name, code, compiler_options } = parse_json(&body)?;
+    // Up to 30 MiB, which must not stay while the deploy waits for a compiler.
     drop(body);
     let name = name.into_text("name", missing_name)?;
     let code = code.into_text("code", missing_code)?;
@@ -84,7 +85,9 @@ pub(crate) async fn handle(
         return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
     }
     let compiler_options = compiler_options.into_options()?;
+    // No `to_completion` here: the compilation ends with its client, and the use case itself finishes what comes after.
     let worker = api.platform.workers().deploy(&call, name, Source { code, compiler_options }).await?;
+    // From the path of the request, so that it holds where an application mounts the API below another path.
     let location = format!("{}/{}", request.path().trim_end_matches('/'), worker.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))

@@ -46,6 +46,7 @@ pub(crate) async fn handle(
     let now = api.platform.clock().now();
     // Serializing a thousand workers takes milliseconds, in which this thread could serve no other request.
     let json = block(move || to_json(&workers, now)).await.map_err(ApiError::internal)?;
+    // The permit does not cover the sending: a client that reads slowly must not keep others from listing.
     drop(permit);
     let mut response = HttpResponse::Ok();
     if let Some(next) = next {

@@ -34,6 +34,7 @@ impl FakeContainerCommand {
         let mut signal = None;
         tokio::select! {
             biased;
+            // First, because a command of a container that was stopped has no outcome, even if it got a signal before.
             _ = self.alive.wait_for(|alive| !*alive) => {}
             signals = self.signals.wait_for(|signals| signals.iter().any(|(to, _)| *to == number)) => {
                 let sent = signals.ok();

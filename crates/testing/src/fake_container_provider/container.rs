@@ -51,6 +51,7 @@ impl FakeContainer {
     }
 
     fn end(&self) {
+        // Only the first of a snapshot, a stop and a drop counts.
         if self.alive.send_replace(false) {
             self.state.live.send_modify(|live| *live -= 1);
         }
@@ -129,6 +130,7 @@ impl Container for FakeContainer {
         let result = if let Some(kind) = inner.snapshots_fail {
             let error = SandboxError::new(kind, "the test asked for this failure");
             if kind == SandboxErrorKind::StorageFull {
+                // A container whose snapshot finds no room goes on (`ContainerProvider::snapshot`).
                 return Err(error);
             }
             Err(error)
@@ -155,6 +157,7 @@ impl Container for FakeContainer {
 
     async fn ended(&self) {
         let mut broken = self.state.broken.subscribe();
+        // Only what breaks from now on ends the wait.
         let before = *broken.borrow_and_update();
         let mut alive = self.alive.subscribe();
         tokio::select! {

@@ -17,6 +17,7 @@ pub(super) struct Files {
 impl Files {
     /// Returns the files of a new container.
     pub(super) fn fresh() -> Self {
+        // `is_directory` takes the slash from the end of `/`, so the root is the empty text.
         let directories = ["", "/vercel", "/tmp"].map(str::to_owned).into();
         Self { files: BTreeMap::new(), directories }
     }

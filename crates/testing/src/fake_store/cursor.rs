@@ -11,6 +11,7 @@ pub(super) fn key(worker: &Worker) -> (i64, WorkerId) {
 
 pub(super) fn of(worker: &Worker) -> PageCursor {
     let (created_at, id) = key(worker);
+    // The mark makes cursors with another encoding fail.
     PageCursor::from_bytes([&b"F"[..], &created_at.to_be_bytes(), id.as_uuid().as_bytes()].concat())
 }
 

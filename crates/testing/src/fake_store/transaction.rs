@@ -33,6 +33,7 @@ impl Transaction for FakeTransaction {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), RepositoryError> {
+        // In the same order as in `FakeWorkers::with`: in two orders, the two could wait for each other for ever.
         let (mut state, pending) = (lock(&self.state), lock(&self.pending));
         state.check_reachable()?;
         if pending.is_over {
@@ -41,6 +42,7 @@ impl Transaction for FakeTransaction {
         let workers = state.workers.as_mut().ok_or(RepositoryError::SchemaMissing)?;
         let ids = pending.base.keys().chain(pending.workers.keys());
         let changed: Vec<_> = ids.filter(|id| pending.base.get(id) != pending.workers.get(id)).collect();
+        // The first of two transactions on one worker wins, as the suite demands of every store.
         if changed.iter().any(|id| workers.get(id) != pending.base.get(id)) {
             return Err(rolled_back("another one was first"));
         }

@@ -49,6 +49,7 @@ impl FakeWorkers {
             return Err(rolled_back("a part of it was refused"));
         }
         let answer = state.deliver(task(&mut pending.workers));
+        // A transaction of Postgres does no more either after an error.
         pending.is_over = answer.is_err();
         answer
     }
@@ -58,6 +59,7 @@ impl FakeWorkers {
         operation: &'static str,
         task: impl FnOnce(&mut StoredWorkers) -> Result<R, RepositoryError>,
     ) -> Result<R, RepositoryError> {
+        // Copied in a statement of its own, because `with` takes the same lock again.
         let is_read_only = lock(&self.state).is_read_only;
         if is_read_only {
             return Err(RepositoryError::ReadOnly { operation, source: "the test asked for this failure".into() });
@@ -77,6 +79,7 @@ impl WorkerRepository for FakeWorkers {
     async fn insert(&self, worker: &Worker, source: &str) -> Result<(), RepositoryError> {
         let refused =
             |problem: &str| RepositoryError::Refused { operation: "insert of a worker", source: problem.into() };
+        // Checked before the transaction is touched: this refusal does not end it (see the suite).
         if source.contains('\0') {
             return Err(refused("its source has the character U+0000"));
         }
@@ -116,6 +119,7 @@ impl WorkerRepository for FakeWorkers {
 
     async fn update_state(&self, worker: &mut Worker) -> Result<Update, RepositoryError> {
         let changed = as_stored(worker);
+        // Taken out first, because `write` takes the same lock again.
         let concurrent_change = lock(&self.state).concurrent_change.take();
         let update = self.write("change of a worker", |workers| {
             let stored = workers.get_mut(&worker.id);
