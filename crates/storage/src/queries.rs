@@ -76,6 +76,7 @@ pub(crate) fn snapshots_in_use(among: Vec<String>) -> _ {
     let expired: &'static str = WorkerStatus::Expired.as_str();
     workers::table
         .filter(workers::snapshot_id.eq_any(among))
+        // An expired worker keeps the id of its snapshot, but does not need it any more.
         .filter(workers::status.ne(expired))
         .select(workers::snapshot_id)
 }

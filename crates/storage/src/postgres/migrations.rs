@@ -108,6 +108,7 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
         ),
         other => other,
     })?;
+    // Replicas, and users who may only read, pass the query above, so the right to write is checked by itself.
     let found: Session = map_error(CHECK, diesel::sql_query(SESSION).get_result(session).await)?;
     if found.is_read_only {
         let source = "the server is a replica, or transactions are read-only by default".into();

@@ -38,6 +38,7 @@ pub(super) struct Note {
 impl FileId {
     /// Creates an id that no file has.
     pub(super) fn generate() -> Self {
+        // Random and not counted, because two copies of one file that both go on would count to the same number.
         let [a, b, c, d, ..] = *Uuid::new_v4().as_bytes();
         Self(i32::from_be_bytes([a, b, c, d]))
     }

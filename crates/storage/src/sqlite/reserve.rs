@@ -42,10 +42,12 @@ pub(super) fn release(database: &Path) -> bool {
 
 fn take(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = open_file(path)?;
+    // Setting only the length would make a sparse file, which reserves nothing.
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
             // Not zeros: a file system may store those without using space.
             let written = io::copy(&mut io::repeat(1).take(bytes), &mut file).and_then(|_| file.flush());
+            // Some file systems take the room only when they write to the disk.
             written.and_then(|()| file.sync_data())
         }
         done => Ok(done?),
