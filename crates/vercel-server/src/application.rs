@@ -81,6 +81,7 @@ impl VercelApplication {
                 .wrap(Compat::new(from_fn(move |request, next| track(hooks.clone(), request, next))))
         })
         .workers(threads)
+        // actix-web counts connections for each thread.
         .max_connections((server.max_connections() / threads).max(1))
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
         .client_request_timeout(HEAD_TIME)
@@ -89,6 +90,7 @@ impl VercelApplication {
         .tcp_nodelay(true)
         // Without this, a closed connection is noticed only when the server next writes to it.
         .h1_allow_half_closed(false)
+        // The program around this server handles signals, and ends it with `StopHandle::stop`.
         .disable_signals()
         .shutdown_timeout(LAST_WORDS)
         .listen(listener.into_socket())?
@@ -111,6 +113,7 @@ impl VercelApplication {
             }
             () = server.shutdown() => {}
         }
+        // The call sends the command; its future only waits for the end, as `serving` does below.
         drop(handle.stop(true));
         match tokio::time::timeout(Duration::from_secs(LAST_WORDS * 2), serving).await {
             Ok(ended) => ended,

@@ -52,6 +52,7 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
     if team.len() > 128 {
         return Err(ApiError::bad_request("`teamId` must have at most 128 bytes."));
     }
+    // Counted after the token is checked, so that requests without a valid token use up no team's limit.
     if let Some(registry) = registry {
         let status = registry.count_request(&team);
         // The response reports it in its rate limit headers.

@@ -119,6 +119,7 @@ impl CommandLog {
     /// Removes the file and returns its size to the budget. For a log that is no longer used.
     pub(crate) async fn remove(&self) {
         self.budget.give_back(self.taken.swap(0, Ordering::Relaxed));
+        // A command without output has no file.
         let _ = tokio::fs::remove_file(&self.path).await;
     }
 }
@@ -158,6 +159,7 @@ impl LogWriter {
 
     /// Appends a piece of output.
     pub(crate) async fn write(&mut self, stream: LogStream, bytes: &[u8]) {
+        // After a gap nothing is stored, even if it would fit, because one line at the end reports all that is missing.
         if self.dropped > 0 {
             self.dropped += bytes.len() as u64;
             return;
@@ -199,6 +201,7 @@ impl LogWriter {
                 format!("{} bytes of output were", self.dropped)
             };
             let text = format!("\n[{bytes} dropped: {why}]\n");
+            // This line may exceed the limit: without it, readers would take the log for complete.
             self.append(&line(LogStream::Stderr, &text)).await;
         }
         self.log.close();
@@ -224,6 +227,7 @@ impl LogWriter {
             none => none.insert(create(&self.log.path).await?),
         };
         file.write_all(line).await?;
+        // A tokio file writes in the background. Readers may use these bytes only once they are in the file.
         file.flush().await?;
         self.stored += line.len() as u64;
         self.log.advance(line.len() as u64);

@@ -56,6 +56,7 @@ impl NetworkSetting {
                 (allowed_domains, allowed_ranges, denied_ranges)
             }
         };
+        // Before the names, where `*` returns early: a denied range that cannot be enforced is refused then, too.
         for text in denied.iter().flatten() {
             check_denied(text)?;
         }
@@ -69,6 +70,7 @@ impl NetworkSetting {
         for text in allowed.iter().flatten() {
             rules.push(NetworkRule {
                 destination: Destination::Range(parse_range(text)?),
+                // Ranges of this API have no ports, so all of them are meant.
                 ports: Ports::Range(1, u16::MAX),
             });
         }

@@ -43,6 +43,7 @@ pub(crate) enum SortValue {
 impl Rank {
     /// Parses a cursor of an earlier response. A cursor stays valid when its item is removed.
     pub(crate) fn parse(cursor: &str) -> Option<Self> {
+        // No name and no id contains `~`, so the first one ends the value.
         let (value, tie) = cursor.split_once('~')?;
         let value = match value.split_at_checked(1)? {
             ("n", number) => SortValue::Number(number.parse().ok()?),

@@ -152,6 +152,8 @@ impl LiveSession {
 
     /// Closes the session for its users: its running commands are lost, and their waiters get that outcome.
     pub(crate) fn close(&self) {
+        // Cancelled before the list is read: `run` lists its command before it looks at this, so one of the two sees
+        // the other.
         self.closed.cancel();
         for command in &self.commands().known {
             if command.conclude(Outcome::Lost) {
@@ -205,6 +207,7 @@ impl LiveSession {
             };
             commands.known.extract_if(.., is_old).collect()
         };
+        // After the lock is released, because this waits for the disk.
         for command in forgotten {
             command.log.remove().await;
         }
@@ -236,6 +239,7 @@ pub(super) struct CommandPermit(Arc<LiveSession>);
 impl CommandPermit {
     /// Lists the command, which has started.
     pub(super) fn started(self, command: Arc<Command>) {
+        // Listed before the drop of `self` uncounts it, so that it counts at every moment.
         self.0.commands().known.push(command);
     }
 }

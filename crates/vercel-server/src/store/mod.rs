@@ -100,6 +100,7 @@ impl Store {
             let records = root.join(RECORDS);
             let folders: Vec<_> = Kind::ALL.iter().map(|kind| records.join(kind.folder())).collect();
             let snapshots = records.join(Kind::Snapshot.folder());
+            // Before `Home::open`, which creates the folder.
             let is_new = !snapshots.try_exists().map_err(|error| home::named(&snapshots, &error))?;
             Ok((Home::open([root, records].into_iter().chain(folders).collect())?, is_new))
         })
@@ -195,6 +196,7 @@ impl Store {
         pending.changes.insert(path, text);
         pending.last += 1;
         drop(pending);
+        // If the task is not waiting now, this lets its next wait end at once, so no change is missed.
         self.shared.work.notify_one();
     }
 
@@ -214,6 +216,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        // Wakes the task, which then finds that the store is gone, and ends.
         self.work.notify_one();
     }
 }
@@ -247,6 +250,7 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
                 false
             }
         };
+        // After `note`, because `confirm` reads the failures as soon as it sees this number.
         shared.written.send_replace(last);
         drop(shared);
         if has_failed {
