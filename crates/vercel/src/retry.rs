@@ -57,6 +57,7 @@ impl Attempts {
         if !repeatable || self.made >= self.policy.attempts {
             return None;
         }
+        // The exponent is limited, because a policy with many attempts would overflow the shift.
         let longest = self.policy.pause.saturating_mul(1 << (self.made - 1).min(16));
         let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
         let pause = pause.max(error.api().and_then(|error| error.retry_after).unwrap_or_default());

@@ -59,6 +59,7 @@ impl VercelOptions {
     pub(super) fn vcpus(&self, limits: &ResourceLimits) -> u32 {
         self.vcpus.unwrap_or_else(|| match limits.memory_bytes.div_ceil(MEMORY_PER_VCPU) {
             0 | 1 => 1,
+            // The API offers one processor or an even number.
             more => u32::try_from(more.next_multiple_of(2)).unwrap_or(u32::MAX - 1),
         })
     }

@@ -100,6 +100,7 @@ impl SandboxProvider for VercelProvider {
 
     #[tracing::instrument(name = "vercel.snapshot.delete", skip_all, fields(snapshot.id = %id))]
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        // The API has no snapshot with an id that it cannot have issued, so there is nothing to delete.
         let Some(key) = SnapshotKey::parse(id) else { return Ok(()) };
         match self.core.client.delete_snapshot(&key.id).await {
             Ok(_) => Ok(()),
