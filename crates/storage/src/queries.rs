@@ -57,6 +57,8 @@ pub(crate) fn due_to_expire(now: NaiveDateTime) -> _ {
     workers::table
         .filter(workers::status.eq(ready))
         .filter(workers::snapshot_expires_at.le(now))
+        // The order of the index `workers_status_idx`, so the due rows are found without reading and sorting all of
+        // them.
         .order((workers::snapshot_expires_at, workers::id))
 }
 

@@ -125,6 +125,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_in_the_one_form_in_which_it_is_found_again() {
+        // An id with letters, so that upper case makes a difference.
         let id = Uuid::from_u128(0xab << 64);
         let text = id.to_string();
         assert_eq!(IdValue::parse(text.as_bytes()), Ok(IdValue(id)));

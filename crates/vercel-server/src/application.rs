@@ -98,6 +98,8 @@ impl VercelApplication {
         let handle = serving.handle();
         let mut serving = std::pin::pin!(serving);
         tokio::select! {
+            // The HTTP server has ended by itself. The sessions still end in order, so that persistent ones keep their
+            // files.
             ended = &mut serving => {
                 server.shutdown().await;
                 return ended;

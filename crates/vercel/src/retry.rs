@@ -73,6 +73,7 @@ pub(crate) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = DateTime::parse_from_rfc2822(value).ok()?;
+    // A date that has passed asks for no further wait.
     Some((date.with_timezone(&Utc) - now).to_std().unwrap_or_default())
 }
 
@@ -114,6 +115,7 @@ mod tests {
     async fn the_api_is_given_the_time_that_it_asks_for_or_none() {
         let pause = attempts(Idempotency::Idempotent).pause_after(&answered(429, Some(7)));
         assert_eq!(pause, Some(Duration::from_secs(7)));
+        // One second more than the budget of all attempts.
         assert_eq!(attempts(Idempotency::Idempotent).pause_after(&answered(429, Some(21))), None);
     }
 

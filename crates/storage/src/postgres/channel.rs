@@ -171,6 +171,7 @@ mod tests {
         for length in 0..whole.len() {
             assert!(end_point_hash(&whole[..length]).is_none());
         }
+        // A length with nine digits, a length of 4 GiB, the indefinite length of BER, and text.
         for nonsense in [&[0x30, 0x89][..], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x80], b"certificate"] {
             assert!(end_point_hash(nonsense).is_none());
         }

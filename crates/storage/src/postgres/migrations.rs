@@ -76,6 +76,7 @@ pub(super) async fn set_up(pool: &PgPool, existing: ExistingWorkers) -> Result<S
 
 /// Checks that the schema exists and matches this binary, and that this user can read and write its table.
 pub(super) async fn check(pool: &PgPool) -> Result<(), RepositoryError> {
+    // Read before the check, so that the sessions that it uses are the ones to renew.
     let generation = pool.generation();
     let check = async {
         match check_session(pool).await {

@@ -163,6 +163,7 @@ impl PgPool {
     /// may continue to refuse writes. Returns whether a connection acquired now is newer than `generation`.
     pub(super) fn renew(&self, generation: u64) -> bool {
         let mut state = self.lock();
+        // Another caller has replaced the connections since.
         if generation < state.generation {
             return true;
         }

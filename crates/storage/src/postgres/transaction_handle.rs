@@ -59,6 +59,7 @@ impl TransactionHandle {
         let (requests, inbox) = mpsc::channel(1);
         let end = RollbackCell::default();
         pool.runtime().spawn(run(pooled, pool.clone(), inbox, end.clone(), begun).in_current_span());
+        // Without a result, the task was dropped together with its runtime.
         result.await.unwrap_or_else(|_| Err((wrap_in_diesel(end.error()), 0)))?;
         Ok(Self { pool: pool.clone(), requests, end })
     }
@@ -154,6 +155,7 @@ async fn run(
                 let _ = reply.send(done.unwrap_or_else(|_| Err(took_too_long(limit))));
                 return;
             }
+            // No caller is left that could read a reason.
             Ok(None) => break,
             Err(_) => {
                 end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));

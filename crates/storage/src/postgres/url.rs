@@ -208,6 +208,7 @@ mod tests {
 
     #[test]
     fn without_a_mode_tls_is_required_unless_the_server_is_on_this_machine() {
+        // One remote host among several is enough, because the driver may connect to any of them.
         for remote in ["postgres://db.example/d", "postgres://10.0.0.7/d", "postgres://localhost,db.example/d"] {
             assert_eq!(mode(remote), (SslMode::Require, ServerChecks::CertificateAndName), "{remote}");
         }

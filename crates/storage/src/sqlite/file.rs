@@ -276,6 +276,7 @@ impl DatabaseFile {
         if opened.identity != identity {
             return Err(UnusableFile::Replaced(self.path.clone()));
         }
+        // A file that is only examined is not held open, so there is no id to compare.
         if opened.file.is_none() {
             return Ok(());
         }

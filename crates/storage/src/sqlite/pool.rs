@@ -452,6 +452,7 @@ mod tests {
     impl HeldLists {
         fn begin(pool: &Arc<SqlitePool>, number: usize) -> Self {
             let (end, ended) = channel::<()>();
+            // All lists share the receiver, so each message ends one of them.
             let ended = Arc::new(Mutex::new(ended));
             let (started, begun) = tokio::sync::mpsc::unbounded_channel();
             let start = |_| {

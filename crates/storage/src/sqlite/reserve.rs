@@ -77,6 +77,7 @@ mod tests {
 
     #[test]
     fn where_it_cannot_be_taken_nothing_is_left() {
+        // No user can make a file in `/proc`.
         keep(Path::new("/proc/workers.sqlite3"));
         assert!(!release(Path::new("/proc/workers.sqlite3")));
     }

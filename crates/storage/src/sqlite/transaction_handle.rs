@@ -80,6 +80,7 @@ impl TransactionHandle {
             // The task ended before the transaction began.
             Err(_) => Err(match outcome.await.map_err(unavailable)? {
                 Err(error) => error,
+                // Only a commit ends the task without an error, and no caller could request one yet.
                 Ok(()) => end.error(),
             }),
         }
@@ -143,6 +144,7 @@ fn run(
                 }
             }
             Ok(Request::Commit) => return Ok(()),
+            // No caller is left that could read a reason.
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Stop::RolledBack),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 end.record(RollbackReason::HeldTooLong(limit));

@@ -42,6 +42,7 @@ pub(super) async fn verify(file: &Arc<DatabaseFile>, limit: Duration) -> Result<
         if let Err(RepositoryError::Damaged(damage)) = &found {
             verified.note_damage(chain(&**damage));
         }
+        // `verify` has stopped waiting, so the finding goes to the log.
         if let Err(Err(late)) = sender.send(found) {
             error!(error = %chain(&late), "the check of the whole database found a fault");
         }

@@ -36,6 +36,7 @@ impl LogBudget {
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_err() {
             return false;
         }
+        // Taken from both budgets or from none.
         let is_there = self.whole.as_ref().is_none_or(|whole| whole.take(bytes));
         if !is_there {
             self.left.fetch_add(bytes, Ordering::Relaxed);
@@ -294,6 +295,7 @@ mod tests {
             let text = read(&log).await;
             let lines: Vec<_> = text.lines().collect();
             assert_eq!(lines.len(), 2, "{text}");
+            // The 21 bytes that do not fit, and the one after them.
             assert!(lines[0].contains("one") && lines[1].contains("[22 bytes of output were dropped"), "{text}");
             assert!(lines[1].starts_with("{\"stream\":\"stderr\""), "{text}");
         }
@@ -318,6 +320,7 @@ mod tests {
         assert_eq!(third.dropped, 0);
         third.log.remove().await;
         assert_eq!(whole.left.load(Ordering::Relaxed), 100);
+        // Its bytes were given back above, and must not be given back twice.
         drop(third);
         assert_eq!(whole.left.load(Ordering::Relaxed), 100);
     }

@@ -147,6 +147,7 @@ impl Registry {
             if let Some(live) = stuck {
                 live.session.abandon();
             }
+            // `freeze_container` and `stop_container` give up a container that is abandoned, so this wait is short.
             transition.lock().await
         };
         let current = self.find(key)?;
@@ -158,6 +159,7 @@ impl Registry {
         if let Some(live) = live {
             self.end_excluded(&live, EndReason::Delete).await;
         }
+        // Read again, because the end of the session has changed both records.
         let view = self.find(key)?;
         let now = self.now();
         let (own, gone) = {
@@ -519,6 +521,7 @@ impl Registry {
             join_all(left.iter().map(|live| async move {
                 live.session.close();
                 self.stop_container(live).await;
+                // Only now, because `stop_container` gives up once this is set.
                 live.session.abandon();
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {

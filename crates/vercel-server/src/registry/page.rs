@@ -82,6 +82,7 @@ mod tests {
         let mut request = PageRequest { limit: 2, cursor: None, descending };
         let mut seen = Vec::new();
         loop {
+            // Two items have the same time, so their ids decide their order.
             let items = [(3, 30), (1, 10), (2, 20), (2, 21), (5, 50)];
             let ranked = items.map(|(time, item)| (Rank(SortValue::Number(time), format!("id{item}")), item)).to_vec();
             let page = page(ranked, &request);

@@ -71,6 +71,7 @@ impl Registry {
             (SessionStatus::Snapshotting, _) => {
                 Err(ApiError::new(ErrorCode::SandboxSnapshotting, "A snapshot of the sandbox is being taken."))
             }
+            // A session that looks running but is not live has ended between the two looks above.
             (SessionStatus::Running | SessionStatus::Stopped | SessionStatus::Failed, _) => Err(ApiError::stopped()),
         }
     }

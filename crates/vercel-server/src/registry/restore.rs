@@ -143,6 +143,7 @@ impl Tables {
             self.sandboxes.insert(record.key.clone(), SandboxEntry { record, transition: Arc::default() });
         }
         let mut lost = Vec::new();
+        // After the sandboxes, because a session without its sandbox is removed here.
         for mut session in sessions.records {
             if self.sandbox_of(&session).is_none() {
                 // Keep the session if the record of its sandbox may be one that cannot be read.

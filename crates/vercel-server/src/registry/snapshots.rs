@@ -81,6 +81,7 @@ impl Registry {
             let mut children: Vec<_> = tables
                 .snapshots
                 .values()
+                // Snapshots without a parent are no siblings of each other.
                 .filter(|snapshot| parent.is_some() && snapshot.parent.as_deref() == parent)
                 .filter(|snapshot| snapshot.sandbox.team == team)
                 .cloned()

@@ -170,6 +170,7 @@ impl LiveSession {
 
     /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
     pub(crate) fn transfer(&self, descriptors: u32) -> Result<TransferPermit, ApiError> {
+        // Refused and not queued: a client that reads slowly could hold up the others for very long.
         let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
         taken.map(TransferPermit::new).map_err(|_| {
             let message = "As many files are moved and logs are read in this sandbox as may be at one time.";

@@ -237,6 +237,8 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
         let writer = Arc::clone(&shared);
         let result = blocking(move || {
             let written = changes.into_iter().map(|(path, text)| {
+                // Checked before each write, so that nothing is written into another directory that has taken the place
+                // of this one.
                 let result = writer.home.check_identity().and_then(|()| apply(&path, text.as_deref()));
                 (path, text, result)
             });
@@ -278,6 +280,7 @@ impl Shared {
                 Err(error) => {
                     let fault = pending.record_fault(&error);
                     pending.failed.insert(path.clone(), fault);
+                    // A newer form of the record may be waiting already, and must not be replaced by this one.
                     pending.changes.entry(path).or_insert(text);
                 }
             }

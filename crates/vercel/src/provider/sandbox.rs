@@ -72,6 +72,7 @@ impl VercelSandbox {
 
     /// Returns the file with its path relative to the root.
     fn absolute(&self, file: SandboxFile) -> UploadFile {
+        // The API unpacks the archive at the root (`X_CWD`), and the paths of the port begin at the working directory.
         UploadFile::new(format!("{}/{}", self.session.cwd.trim_end_matches('/'), file.path), file.contents)
     }
 }

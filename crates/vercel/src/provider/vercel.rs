@@ -82,6 +82,7 @@ impl SandboxProvider for VercelProvider {
             tracing::debug!(snapshot.id = %id, "a sandbox is made from a snapshot");
         }
         let making = VercelSandbox::make(Arc::clone(&self.core), spec, request).in_current_span();
+        // Tracked, so that `shutdown` waits for a sandbox whose caller has gone, and for its deletion.
         match self.core.tasks.spawn(making).await {
             Ok(made) => Ok(Box::new(made?)),
             Err(error) => Err(SandboxError::failed("the making of a sandbox broke off", error)),
