@@ -28,7 +28,7 @@ pub(super) fn keep(database: &Path) {
             Ok(()) => return,
             Err(error) => debug!(error = &error as &dyn std::error::Error, bytes, "failed to keep room for removals"),
         }
-        // A smaller reservation is of no use.
+        // What a failed attempt has left is of no use. Room that was reserved before stays.
         if kept == 0 {
             let _ = fs::remove_file(&path);
         }

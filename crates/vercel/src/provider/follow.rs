@@ -254,6 +254,7 @@ impl Follower {
             129..=159 => ExitStatus::Signal(code - 128),
             code => ExitStatus::Code(code),
         };
+        // Our own measure includes the requests, so it is used only if the API reports none.
         let ran = info.duration_ms.map_or_else(|| self.began.elapsed(), Duration::from_millis);
         let killed = if status != ExitStatus::Signal(SIGKILL) {
             None
