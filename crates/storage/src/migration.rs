@@ -51,6 +51,8 @@ impl MigrateError {
     ) -> RepositoryError {
         match self {
             Self::Transaction(error) => translate(OPERATION, error),
+            // Diesel's own list of migrations fails with a plain database error. It gets its own kind, such as a full
+            // disk.
             Self::Failed { attempt, source } => match source.downcast::<diesel::result::Error>() {
                 Ok(error) => translate(OPERATION, *error),
                 Err(source) => {
@@ -80,6 +82,7 @@ pub(crate) fn apply_pending<DB: Backend>(
     let applied: BTreeSet<String> = applied.iter().map(ToString::to_string).collect();
     let mut known = source.migrations().map_err(|source| failed("the reading of the migrations", source))?;
     known.sort_unstable_by(|a, b| a.name().version().cmp(&b.name().version()));
+    // A schema of a newer program is left as it is, so nothing may run before this check.
     refuse_newer(&applied, &versions(&known))?;
 
     let mut names = Vec::new();
@@ -112,6 +115,7 @@ where
     let known = versions(&known);
     refuse_newer(&applied, &known)
         .map_err(|source| RepositoryError::Refused { operation: "check of the schema", source: source.into() })?;
+    // A schema that lacks some migrations counts as missing too, because the same command helps: `workersd migrate`.
     if known.is_subset(&applied) { Ok(()) } else { Err(RepositoryError::SchemaMissing) }
 }
 

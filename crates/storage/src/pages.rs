@@ -26,6 +26,7 @@ impl Pages {
     /// Takes the rows that were read. Returns whether there may be more.
     pub(crate) fn take(&mut self, rows: Vec<WorkerRow>, requested: i64) -> bool {
         let read = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        // Unreadable rows count too, because the next page begins behind them.
         self.rows += read;
         // Unreadable rows are skipped here. They are logged where workers are listed.
         self.found.extend(rows.into_iter().filter_map(|row| row.into_worker().ok()));

@@ -57,6 +57,8 @@ pub(crate) fn due_to_expire(now: NaiveDateTime) -> _ {
     workers::table
         .filter(workers::status.eq(ready))
         .filter(workers::snapshot_expires_at.le(now))
+        // The order of the index `workers_status_idx`, so the due rows are found without reading and sorting all of
+        // them.
         .order((workers::snapshot_expires_at, workers::id))
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn snapshots_in_use(among: Vec<String>) -> _ {
     let expired: &'static str = WorkerStatus::Expired.as_str();
     workers::table
         .filter(workers::snapshot_id.eq_any(among))
+        // An expired worker keeps the id of its snapshot, but does not need it any more.
         .filter(workers::status.ne(expired))
         .select(workers::snapshot_id)
 }

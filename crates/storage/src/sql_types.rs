@@ -20,6 +20,7 @@ pub struct Id;
 
 /// A list of names: `text[]` on Postgres, a JSON array on SQLite.
 #[derive(Debug, Clone, Copy, SqlType, QueryId)]
+// Postgres has no separate type for an array of arrays, and we need none.
 #[diesel(postgres_type(oid = 1009, array_oid = 0))]
 #[diesel(sqlite_type(name = "Text"))]
 pub struct Names;
@@ -67,6 +68,7 @@ impl ToSql<Id, Sqlite> for IdValue {
 
 impl FromSql<Id, Sqlite> for IdValue {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        // Read as bytes, because SQLite stores any value in any column, also text that is not UTF-8.
         let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
         Ok(Self::parse(&bytes)?)
     }
@@ -123,6 +125,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_in_the_one_form_in_which_it_is_found_again() {
+        // An id with letters, so that upper case makes a difference.
         let id = Uuid::from_u128(0xab << 64);
         let text = id.to_string();
         assert_eq!(IdValue::parse(text.as_bytes()), Ok(IdValue(id)));

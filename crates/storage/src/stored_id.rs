@@ -29,6 +29,7 @@ impl FromSql<Id, Pg> for StoredId {
 
 impl FromSql<Id, Sqlite> for StoredId {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        // Read as bytes, because SQLite stores any value in any column, also text that is not UTF-8.
         let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
         Ok(Self::read(&bytes))
     }

@@ -66,6 +66,7 @@ pub(crate) struct StateChange {
 
 /// The columns that contain a worker's state.
 #[derive(Insertable, AsChangeset)]
+// By default, Diesel leaves a column unchanged whose new value is `None`, so an old message or expiry would stay.
 #[diesel(table_name = workers, treat_none_as_null = true)]
 pub(crate) struct StateColumns {
     snapshot_id: String,
@@ -132,6 +133,8 @@ impl WorkerRow {
         self.read().unwrap_or_else(|error| {
             let name = self.name.0.ok().and_then(|name| WorkerName::parse(name).ok());
             let created_at = self.created_at.0.ok().map(|time| time.and_utc());
+            // Kept even here, so that the snapshot of an invalid row can be removed together with the row
+            // (`into_removed`).
             let snapshot_id = self.snapshot_id.0.ok().filter(|id| !id.is_empty()).map(SnapshotId::new);
             Worker::unreadable(UnreadableWorker {
                 id: self.id.id.into(),
@@ -206,6 +209,7 @@ impl WorkerRow {
     fn snapshot(&self, status: WorkerStatus) -> Result<(SnapshotId, DateTime<Utc>), RepositoryError> {
         let nothing = |column| self.inconsistent(column, format!("nothing, though its status is {status}"));
         let id = self.value("snapshot_id", &self.snapshot_id)?;
+        // The column cannot be null; the empty text stands for no snapshot.
         if id.is_empty() {
             return Err(nothing("snapshot_id"));
         }

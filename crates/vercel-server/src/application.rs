@@ -81,6 +81,7 @@ impl VercelApplication {
                 .wrap(Compat::new(from_fn(move |request, next| track(hooks.clone(), request, next))))
         })
         .workers(threads)
+        // actix-web counts connections for each thread.
         .max_connections((server.max_connections() / threads).max(1))
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
         .client_request_timeout(HEAD_TIME)
@@ -89,6 +90,7 @@ impl VercelApplication {
         .tcp_nodelay(true)
         // Without this, a closed connection is noticed only when the server next writes to it.
         .h1_allow_half_closed(false)
+        // The program around this server handles signals, and ends it with `StopHandle::stop`.
         .disable_signals()
         .shutdown_timeout(LAST_WORDS)
         .listen(listener.into_socket())?
@@ -96,6 +98,8 @@ impl VercelApplication {
         let handle = serving.handle();
         let mut serving = std::pin::pin!(serving);
         tokio::select! {
+            // The HTTP server has ended by itself. The sessions still end in order, so that persistent ones keep their
+            // files.
             ended = &mut serving => {
                 server.shutdown().await;
                 return ended;
@@ -111,6 +115,7 @@ impl VercelApplication {
             }
             () = server.shutdown() => {}
         }
+        // The call sends the command; its future only waits for the end, as `serving` does below.
         drop(handle.stop(true));
         match tokio::time::timeout(Duration::from_secs(LAST_WORDS * 2), serving).await {
             Ok(ended) => ended,

@@ -52,6 +52,7 @@ fn admit(request: &HttpRequest) -> Result<Caller, ApiError> {
     if team.len() > 128 {
         return Err(ApiError::bad_request("`teamId` must have at most 128 bytes."));
     }
+    // Counted after the token is checked, so that requests without a valid token use up no team's limit.
     if let Some(registry) = registry {
         let status = registry.count_request(&team);
         // The response reports it in its rate limit headers.
@@ -121,6 +122,7 @@ mod tests {
 
     #[test]
     fn programs_on_this_machine_are_let_in_and_web_pages_are_not() {
+        // `fetch` of Node.js sends `sec-fetch-mode` too, and is no web page.
         for host in ["127.0.0.1:8787", "LOCALHOST", "localhost.:8787", "[::1]:8787", "127.9.9.9"] {
             assert_eq!(local(&[("host", host), ("sec-fetch-mode", "cors")]), Ok(()), "{host}");
         }
@@ -140,6 +142,7 @@ mod tests {
         for host in [
             "",
             "evil.example",
+            // A foreign name that resolves to loopback: a web page could use it to reach this server.
             "127.0.0.1.nip.io:80",
             "[::1]evil",
             "localhost:x@evil",

@@ -104,11 +104,13 @@ mod tests {
             memory_bytes: 2 << 30,
             millicores: 1000,
             pids: 513,
+            // The container's own, three for each of 64 commands, and as many readers as commands with 64 more.
             descriptors: 256 + 192 + 128,
         };
         assert_eq!(sizes.demand(1), small);
         let large = sizes.demand(32);
         assert_eq!((large.memory_bytes, large.pids), (64 << 30, 4097));
+        // Four cores have 256 commands already, which is the maximum.
         assert_eq!(large.descriptors, sizes.demand(4).descriptors);
     }
 
@@ -116,8 +118,10 @@ mod tests {
     fn the_largest_container_is_one_that_can_be_asked_for_and_fits() {
         let sizes = ContainerSizes::default();
         assert_eq!(sizes.largest(Resources::UNLIMITED), 32);
+        // Clients may request one core or an even number.
         assert_eq!(sizes.largest(sizes.demand(7)), 6);
         assert_eq!(sizes.largest(Resources { memory_bytes: 3 << 30, ..Resources::UNLIMITED }), 1);
+        // The smallest container has 512 processes for its user, and one more, its init.
         assert_eq!(sizes.largest(Resources { pids: 512, ..Resources::UNLIMITED }), 0);
     }
 }

@@ -176,6 +176,7 @@ impl VercelError {
     /// Converts an error of the HTTP client. The URL is removed: the caller has it already.
     pub(crate) fn from_http(error: reqwest::Error, limit: Duration) -> Self {
         let error = error.without_url();
+        // First, because a time-out while connecting is both. Nothing was sent then, so the request may be repeated.
         if error.is_connect() {
             Self::Connect(error)
         } else if error.is_timeout() {

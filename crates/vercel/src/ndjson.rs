@@ -59,6 +59,7 @@ mod tests {
 
     #[test]
     fn lines_come_whole_however_they_are_cut() {
+        // With empty lines, which servers send as a sign of life, and a character that a cut can split.
         let text = "{\"a\":\"ä\"}\n\n  \r\n{\"b\":2}\n{\"c\"";
         for size in 1..text.len() {
             let mut buffer = LineBuffer::default();

@@ -57,6 +57,7 @@ impl Attempts {
         if !repeatable || self.made >= self.policy.attempts {
             return None;
         }
+        // The exponent is limited, because a policy with many attempts would overflow the shift.
         let longest = self.policy.pause.saturating_mul(1 << (self.made - 1).min(16));
         let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
         let pause = pause.max(error.api().and_then(|error| error.retry_after).unwrap_or_default());
@@ -72,6 +73,7 @@ pub(crate) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let date = DateTime::parse_from_rfc2822(value).ok()?;
+    // A date that has passed asks for no further wait.
     Some((date.with_timezone(&Utc) - now).to_std().unwrap_or_default())
 }
 
@@ -113,6 +115,7 @@ mod tests {
     async fn the_api_is_given_the_time_that_it_asks_for_or_none() {
         let pause = attempts(Idempotency::Idempotent).pause_after(&answered(429, Some(7)));
         assert_eq!(pause, Some(Duration::from_secs(7)));
+        // One second more than the budget of all attempts.
         assert_eq!(attempts(Idempotency::Idempotent).pause_after(&answered(429, Some(21))), None);
     }
 

@@ -75,7 +75,9 @@ impl TlsConnect<Socket> for HostConnector {
 impl tokio_postgres::tls::TlsStream for RustlsStream {
     fn channel_binding(&self) -> ChannelBinding {
         let (_, session) = self.0.get_ref();
+        // The first certificate is the server's own; the others lead to its authority.
         let certificate = session.peer_certificates().and_then(<[_]>::first);
+        // Without a hash the driver logs in without binding, unless the URL says `channel_binding=require`.
         certificate
             .and_then(|certificate| end_point_hash(certificate))
             .map_or_else(ChannelBinding::none, ChannelBinding::tls_server_end_point)
@@ -132,8 +134,9 @@ fn read_value(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, bytes) = if first < 0x80 {
         (usize::from(first), bytes)
     } else {
-        // The number of bytes that contain the length.
+        // In DER the top bit says that the other seven bits count the bytes of the length.
         let (digits, bytes) = bytes.split_at_checked(usize::from(first & 0x7f))?;
+        // No certificate needs more digits, and the shift below would lose those that `usize` has no room for.
         if digits.len() > 4 {
             return None;
         }
@@ -168,6 +171,7 @@ mod tests {
         for length in 0..whole.len() {
             assert!(end_point_hash(&whole[..length]).is_none());
         }
+        // A length with nine digits, a length of 4 GiB, the indefinite length of BER, and text.
         for nonsense in [&[0x30, 0x89][..], &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x80], b"certificate"] {
             assert!(end_point_hash(nonsense).is_none());
         }

@@ -70,6 +70,8 @@ impl PgClient {
     /// Returns whether the connection can be lent to a caller.
     pub(super) fn is_usable(&self) -> bool {
         let is_free =
+            // Relaxed is enough, because a connection passes from one user to the next through the pool's lock or a
+            // channel.
             [&self.busy, &self.spoiled, &self.in_transaction].iter().all(|flag| !flag.load(Ordering::Relaxed));
         is_free && !self.client.is_closed()
     }
@@ -83,6 +85,7 @@ impl PgClient {
             Some(tls) => token.cancel_query(tls).await,
             None => token.cancel_query(NoTls).await,
         };
+        // Not an error of the caller, whose statement has taken too long in any case.
         if let Err(error) = cancelled {
             debug!(error = %chain(&error), "failed to cancel a statement");
         }
@@ -91,6 +94,7 @@ impl PgClient {
     /// Returns all rows of a statement at once. With a stream, a reader that stops would leave the connection busy.
     pub(super) async fn rows(&self, statement: &Statement) -> QueryResult<Vec<PgRow>> {
         let running = async {
+            // The types are sent along, so that the driver does not prepare the statement to ask the server for them.
             let parameters = statement.parameters.iter().map(|(value, of_type)| (value, of_type.clone()));
             let response = self.client.query_typed_raw(&statement.sql, parameters).await?;
             response.map_ok(PgRow).try_collect().await
@@ -118,12 +122,14 @@ impl PgClient {
     /// `patience` for the next statement. The setting ends with the transaction.
     pub(super) async fn begin(&self, patience: Duration) -> QueryResult<()> {
         self.in_transaction.store(true, Ordering::Relaxed);
+        // The setting is an `int4` of milliseconds, and Postgres takes 0 as no limit.
         let patience = patience.as_millis().clamp(1, i32::MAX as u128);
         self.batch(&format!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = {patience}")).await
     }
 
     /// Ends a transaction with `COMMIT` or `ROLLBACK`.
     pub(super) async fn end(&self, word: &'static str) -> QueryResult<()> {
+        // After a failure the transaction may still be open. The flag then stays, and the connection is not used again.
         self.batch(word).await?;
         self.in_transaction.store(false, Ordering::Relaxed);
         Ok(())
@@ -182,6 +188,7 @@ impl ToSql for Parameter {
         }
     }
 
+    // Diesel has already serialized the value for this type.
     fn accepts(_type: &Type) -> bool {
         true
     }

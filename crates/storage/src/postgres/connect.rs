@@ -49,6 +49,8 @@ where
     };
     let (client, connection) = connected.map_err(|error| failure(&error))?;
     tokio::spawn(async move {
+        // A statement that needs the connection reports the loss, and the pool replaces an idle connection at its next
+        // use.
         if let Err(error) = connection.await {
             debug!(error = %chain(&error), "a connection to Postgres ended");
         }

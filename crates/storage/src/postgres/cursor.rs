@@ -46,6 +46,7 @@ impl ListedRow {
 impl SortKey {
     pub(super) fn read(cursor: &PageCursor) -> Result<Self, RepositoryError> {
         let read = || {
+            // A cursor of SQLite begins with another byte, so after a move to Postgres it is unknown and not misread.
             let (&OURS, bytes) = cursor.as_bytes().split_first()? else { return None };
             let (&created_at, id) = bytes.split_first_chunk()?;
             let id = IdValue(Uuid::from_bytes(id.try_into().ok()?));

@@ -38,6 +38,7 @@ pub(super) fn diesel_error(error: &tokio_postgres::Error) -> DieselError {
             state: response.code().clone(),
             message: response.message().to_owned(),
         })),
+        // The driver keeps the kind of its errors private. A lost connection is known by these two signs only.
         None if error.is_closed() || error.source().is_some_and(<dyn std::error::Error>::is::<std::io::Error>) => {
             DieselError::QueryBuilderError(Box::new(ConnectionLostError(chain(error))))
         }
@@ -53,6 +54,8 @@ pub(super) fn spoils_session(error: &tokio_postgres::Error) -> bool {
     let is_fatal = matches!(response.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
     is_fatal
         || *response.code() == SqlState::INSUFFICIENT_PRIVILEGE
+        // Classes of SQLSTATE: connection (08), state of the transaction (25), shutdown (57P), system (58), internal
+        // (XX).
         || ["08", "25", "57P", "58", "XX"].iter().any(|start| code.starts_with(start))
 }
 
@@ -61,6 +64,7 @@ pub(super) fn spoils_session(error: &tokio_postgres::Error) -> bool {
 pub(super) fn needs_another_session(error: &DieselError) -> bool {
     let DieselError::QueryBuilderError(error) = error else { return false };
     error.downcast_ref::<ServerError>().is_some_and(|response| {
+        // A connection that was lost without a message is not here: the server may have executed the statement.
         [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::ADMIN_SHUTDOWN].contains(&response.state)
     })
 }
@@ -87,6 +91,7 @@ pub(super) fn wrap_in_diesel(error: RepositoryError) -> DieselError {
 pub(super) fn repository_error(operation: &'static str, error: DieselError) -> RepositoryError {
     let error = match error {
         DieselError::QueryBuilderError(error) => error,
+        // The rollback failed too, but the first error is the cause.
         DieselError::RollbackErrorOnCommit { commit_error, .. } => return repository_error(operation, *commit_error),
         other => return RepositoryError::Refused { operation, source: other.into() },
     };
@@ -103,6 +108,7 @@ pub(super) fn repository_error(operation: &'static str, error: DieselError) -> R
         Ok(response) if response.state == SqlState::READ_ONLY_SQL_TRANSACTION => {
             RepositoryError::ReadOnly { operation, source: response }
         }
+        // This code (42501) is in the class of `shows_other_schema`, so it comes first.
         Ok(response) if response.state == SqlState::INSUFFICIENT_PRIVILEGE => {
             RepositoryError::Denied { operation, source: response }
         }
@@ -118,6 +124,8 @@ impl ServerError {
     /// Returns whether the same query may succeed later: the server is stopping, starting or full, or other
     /// transactions were in conflict.
     fn is_passing(&self) -> bool {
+        // A full disk (53100) and a missing file (58P01) are in these classes too. They have kinds of their own,
+        // because waiting does not mend them.
         let class = &self.state.code()[..2];
         matches!(class, "08" | "53" | "57" | "58") && self.state != SqlState::DISK_FULL && !self.shows_damage()
             || [

@@ -30,6 +30,7 @@ pub(super) async fn execute_within<R>(
     match cancelled {
         // The statement finished at the last moment.
         Ok(Ok(result)) => Ok(result),
+        // An error is that of our own cancellation, and says nothing about the limit.
         Ok(Err(_)) | Err(_) => Err(took_too_long(limit)),
     }
 }

@@ -79,8 +79,10 @@ async fn keep_listening(config: Config, tls: Option<RustlsConnector>, changes: m
             Some(tls) => listen_once(&config, tls, &changes).await,
             None => listen_once(&config, NoTls, &changes).await,
         };
+        // Only a dropped receiver ends the listening without an error.
         let Err(error) = ended else { return };
         debug!(error = %chain(&*error), "not listening for changes by other servers; connecting again");
+        // A connection that lasted so long has worked, so its end is a new failure and not one more of a series.
         pause = if began.elapsed() > SELF_TEST_INTERVAL { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
         tokio::time::sleep(pause).await;
     }
@@ -94,6 +96,7 @@ where
 {
     let (client, connection) = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(tls)).await??;
     let (notifications, mut inbox) = mpsc::channel(BACKLOG);
+    // Both halves are one future, so that dropping the stream of changes ends the connection too.
     let reading = pin!(read(connection, notifications));
     let taking = pin!(take(client, &mut inbox, changes));
     match select(reading, taking).await {
@@ -128,6 +131,7 @@ async fn take(
         return Ok(());
     }
     let mut self_tests = tokio::time::interval(SELF_TEST_INTERVAL);
+    // In a burst of missed ticks, each self-test would count as failed before its notification could arrive.
     self_tests.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut self_test = SelfTest::default();
     loop {
@@ -149,6 +153,8 @@ async fn take(
                     }
                 }
                 let statement = self_test.begin();
+                // `read` stops while the inbox is full, and this statement waits with it, because the inbox is not
+                // emptied here. The limit then leads to a new connection.
                 tokio::time::timeout(SELF_TEST_TIMEOUT, client.batch_execute(&statement)).await??;
             }
         }

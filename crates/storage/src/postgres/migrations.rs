@@ -76,6 +76,7 @@ pub(super) async fn set_up(pool: &PgPool, existing: ExistingWorkers) -> Result<S
 
 /// Checks that the schema exists and matches this binary, and that this user can read and write its table.
 pub(super) async fn check(pool: &PgPool) -> Result<(), RepositoryError> {
+    // Read before the check, so that the sessions that it uses are the ones to renew.
     let generation = pool.generation();
     let check = async {
         match check_session(pool).await {
@@ -108,6 +109,7 @@ async fn check_session(pool: &PgPool) -> Result<(), RepositoryError> {
         ),
         other => other,
     })?;
+    // Replicas, and users who may only read, pass the query above, so the right to write is checked by itself.
     let found: Session = map_error(CHECK, diesel::sql_query(SESSION).get_result(session).await)?;
     if found.is_read_only {
         let source = "the server is a replica, or transactions are read-only by default".into();

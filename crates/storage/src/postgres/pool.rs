@@ -152,6 +152,7 @@ impl PgPool {
             Ok(Err(closed)) => Err(unavailable(closed)),
             Err(_) => {
                 let waited = format!("no connection became free within {:?}", self.shared.acquire_timeout);
+                // If the server has refused connections meanwhile, its own words say why none became free.
                 let refusal = self.lock().refused.as_ref().map(|refusal| refusal.message.clone());
                 Err(unavailable(refusal.map_or_else(|| waited.clone(), |refusal| format!("{waited}: {refusal}"))))
             }
@@ -162,6 +163,7 @@ impl PgPool {
     /// may continue to refuse writes. Returns whether a connection acquired now is newer than `generation`.
     pub(super) fn renew(&self, generation: u64) -> bool {
         let mut state = self.lock();
+        // Another caller has replaced the connections since.
         if generation < state.generation {
             return true;
         }
@@ -170,6 +172,7 @@ impl PgPool {
         }
         state.generation += 1;
         state.renewed_at = Some(Instant::now());
+        // Lent connections of earlier generations are closed when they come back (`put_back`).
         let old = std::mem::take(&mut state.idle);
         state.open -= old.len();
         self.connect_for_waiters(&mut state);
@@ -208,12 +211,15 @@ impl PgPool {
 
     /// Opens as many connections as callers wait for and the limit allows.
     fn connect_for_waiters(&self, state: &mut State) {
+        // Callers that have given up must cause no connection.
         state.waiters.retain(|waiter| !waiter.is_closed());
         let is_refused = state.refused.as_ref().is_some_and(|refusal| Instant::now() < refusal.until);
         while !is_refused && state.connecting < state.waiters.len() && state.open < self.shared.max_connections {
             state.open += 1;
             state.connecting += 1;
             let (pool, generation) = (self.clone(), state.generation);
+            // A task of its own, because a caller that gives up must not break off a log-in that the next caller can
+            // use.
             let connecting = async move {
                 let connected = connect(&pool.shared.config, pool.shared.tls.clone(), generation).await;
                 pool.connected(connected);
@@ -228,6 +234,7 @@ impl PgPool {
         state.connecting -= 1;
         match connected {
             Ok(connection) => {
+                // The server has room again, so the pause ends at once.
                 state.refused = None;
                 drop(state);
                 self.put_back(connection);
@@ -252,6 +259,7 @@ impl PgPool {
             }
             Err(ConnectFailure::Other(error)) => {
                 state.open -= 1;
+                // One failure goes to one caller. The others get a new attempt, as long as they wait.
                 let waiter = state.waiters.pop_front();
                 self.connect_for_waiters(&mut state);
                 drop(state);
@@ -276,6 +284,7 @@ impl PgPool {
                 state.idle.push(connection);
                 return;
             };
+            // Released first, because dropping a `PooledConnection` takes this lock.
             drop(state);
             match waiter.send(Ok(self.wrap(connection))) {
                 // The waiter has gone; try the next one.

@@ -89,6 +89,7 @@ impl PgSession {
     ) -> (QueryResult<R>, u64) {
         let pooled = match pool.acquire().await {
             Ok(pooled) => pooled,
+            // There was no connection, so there is no generation to renew. The number is not used after this error.
             Err(error) => return (Err(wrap_in_diesel(error)), 0),
         };
         let (statement, limit) = (Arc::clone(statement), pool.statement_timeout());

@@ -55,9 +55,11 @@ impl TransactionHandle {
     async fn open_once(pool: &PgPool) -> Result<Self, (DieselError, u64)> {
         let pooled = pool.acquire().await.map_err(|error| (wrap_in_diesel(error), 0))?;
         let (begun, result) = oneshot::channel();
+        // A connection runs one statement at a time, so further requests wait with their callers.
         let (requests, inbox) = mpsc::channel(1);
         let end = RollbackCell::default();
         pool.runtime().spawn(run(pooled, pool.clone(), inbox, end.clone(), begun).in_current_span());
+        // Without a result, the task was dropped together with its runtime.
         result.await.unwrap_or_else(|_| Err((wrap_in_diesel(end.error()), 0)))?;
         Ok(Self { pool: pool.clone(), requests, end })
     }
@@ -72,6 +74,7 @@ impl TransactionHandle {
         let (pool, end) = (self.pool.clone(), self.end.clone());
         let job: Job = Box::new(move |connection, deadline| {
             let job = async move {
+                // No statement may outlast the transaction, because others wait for the rows that it has locked.
                 let limit = pool.statement_timeout().min(deadline.saturating_duration_since(Instant::now()));
                 let executed = execute_within(connection, &statement, execute, limit).await;
                 let result = executed.map_err(|error| {
@@ -79,10 +82,12 @@ impl TransactionHandle {
                         // This transaction cannot continue on another connection, but the next one can use a new one.
                         pool.renew(connection.generation());
                     }
+                    // At the deadline the error is that of our own cancellation, which would not say why.
                     if Instant::now() >= deadline {
                         end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));
                         return wrap_in_diesel(end.error());
                     }
+                    // Postgres accepts no further statement in a transaction in which one has failed.
                     end.record(RollbackReason::Refused);
                     if is_conflict(&error) { wrap_in_diesel(rolled_back(error)) } else { error }
                 });
@@ -143,10 +148,14 @@ async fn run(
                 }
             }
             Ok(Some(Request::Commit(reply))) => {
+                // Whether a commit without an answer took effect is unknown. Its connection stays marked as busy, so
+                // the pool drops it.
                 let done = timeout(limit, connection.end("COMMIT")).await;
+                // The caller may have gone; the commit stands all the same.
                 let _ = reply.send(done.unwrap_or_else(|_| Err(took_too_long(limit))));
                 return;
             }
+            // No caller is left that could read a reason.
             Ok(None) => break,
             Err(_) => {
                 end.record(RollbackReason::HeldTooLong(pool.transaction_timeout()));

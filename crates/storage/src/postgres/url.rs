@@ -76,6 +76,7 @@ impl FromStr for PostgresUrl {
         }
         let rest = if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) };
         let mut config = Config::from_str(&rest).map_err(|error| InvalidPostgresUrlError::Other(describe(&error)))?;
+        // The driver would report this at the first connection only.
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(InvalidPostgresUrlError::NoHost);
         }
@@ -90,6 +91,7 @@ impl FromStr for PostgresUrl {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(TCP_USER_TIMEOUT);
         }
+        // The driver has a default here and no `None`, so a URL that names that default gets ours.
         if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
             config.keepalives_idle(KEEPALIVE_IDLE);
         }
@@ -111,6 +113,7 @@ impl fmt::Display for PostgresUrl {
                 Host::Unix(path) => write!(formatter, "{comma}{}", path.display())?,
             }
             let ports = self.config.get_ports();
+            // One port may stand for all hosts.
             if let Some(port) = ports.get(index).or_else(|| ports.first()) {
                 write!(formatter, ":{port}")?;
             }
@@ -157,6 +160,7 @@ fn decode_percent(text: &str) -> Result<String, InvalidPostgresUrlError> {
 /// Returns the parser's message, unless it may quote a value.
 fn describe(error: &tokio_postgres::Error) -> String {
     let words = crate::error::chain(error);
+    // These two messages quote the name of a parameter and no value.
     if words.contains("unknown option") || words.contains("invalid value for option") {
         words
     } else {
@@ -168,6 +172,7 @@ fn describe(error: &tokio_postgres::Error) -> String {
 fn is_local(config: &Config) -> bool {
     let is_loopback_name =
         |host: &str| host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    // `hostaddr` decides where the connection goes, whatever `host` says.
     if !config.get_hostaddrs().is_empty() {
         return config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     }
@@ -203,6 +208,7 @@ mod tests {
 
     #[test]
     fn without_a_mode_tls_is_required_unless_the_server_is_on_this_machine() {
+        // One remote host among several is enough, because the driver may connect to any of them.
         for remote in ["postgres://db.example/d", "postgres://10.0.0.7/d", "postgres://localhost,db.example/d"] {
             assert_eq!(mode(remote), (SslMode::Require, ServerChecks::CertificateAndName), "{remote}");
         }

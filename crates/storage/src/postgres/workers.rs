@@ -113,6 +113,7 @@ impl WorkerRepository for PgWorkers {
             worker.revision = worker.revision.next();
             return Ok(Update::Updated);
         }
+        // Nothing was changed, and this only looks for the reason. So it may be a second statement.
         let is_there = diesel::select(diesel::dsl::exists(by_id(worker.id.into()))).get_result(&mut session).await;
         Ok(if map_error(operation, is_there)? { Update::Conflict } else { Update::Gone })
     }

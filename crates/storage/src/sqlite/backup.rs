@@ -23,10 +23,12 @@ pub(super) fn back_up(connection: &mut SqliteConnection, file: &DatabaseFile, to
         let path = path.to_owned();
         move |source| BackupError::File { path, source }
     };
+    // A dangling link counts as there, because the renaming would replace it.
     if fs::symlink_metadata(to).is_ok() {
         return Err(BackupError::IsThere(to.to_owned()));
     }
     let unfinished = companion(to, UNFINISHED);
+    // A backup that was killed has left this file, and SQLite accepts no target that has content.
     match fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&unfinished)(error)),
         _ => {}
@@ -43,7 +45,9 @@ pub(super) fn back_up(connection: &mut SqliteConnection, file: &DatabaseFile, to
         });
         copied.map_err(failed(&unfinished))?;
         fs::rename(&unfinished, to).map_err(failed(to))?;
+        // The parent of a plain file name is the empty path, which cannot be opened.
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Without this, a power failure could undo the renaming.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(directory))
     });
     if copied.is_err() {

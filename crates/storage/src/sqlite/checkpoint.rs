@@ -52,15 +52,18 @@ pub(super) fn checkpoint_if_due(connection: &mut SqliteConnection, file: &Databa
 pub(super) fn checkpoint_now(connection: &mut SqliteConnection, file: &DatabaseFile) {
     let made =
         connection.batch_execute(IMPATIENT).map_err(CheckpointError::from).and_then(|()| checkpoint(connection, file));
+    // The connection goes back to the pool, so it gets its usual patience back after a failure too.
     let made = connection.batch_execute(PATIENT).map_err(CheckpointError::from).and(made).unwrap_or_else(|error| {
         debug!(error = &error as &dyn std::error::Error, "failed to make a checkpoint of the database");
         false
     });
+    // A failed checkpoint loses nothing: the writes stay in the log, and a later write tries again.
     file.note_checkpoint(if made { None } else { Some(Instant::now() + PAUSE) });
 }
 
 /// Makes a checkpoint. Returns whether it was completed; readers of an older state may prevent that.
 fn checkpoint(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<bool, CheckpointError> {
+    // Under the write lock, so that no other process can make a checkpoint between the note and the new id.
     let ids = connection.immediate_transaction(|connection| {
         let found = file.id()?;
         if let Some(Note { ids, .. }) = Note::read(file.path())
@@ -71,9 +74,11 @@ fn checkpoint(connection: &mut SqliteConnection, file: &DatabaseFile) -> Result<
             return set_id(connection, ids);
         }
         let ids = vec![found, FileId::generate()];
+        // Noted before it is set: a file with an id that is not noted counts as another file.
         Note::write(file.path(), &ids)?;
         set_id(connection, ids)
     })?;
+    // The checkpoint may fail or stop half way, and either id is in the file then.
     file.accept(&ids);
     let made: Checkpoint = diesel::sql_query(CHECKPOINT).get_result(connection)?;
     if made.busy != 0 {

@@ -11,6 +11,7 @@ pub(super) const LOG_BYTES: u64 = 4 << 20;
 /// The suffix of the log's index, which is shared by all processes that have the file open.
 pub(super) const LOG_INDEX: &str = "-shm";
 
+// SQLite uses `-journal` only until it has switched a new file to a write-ahead log.
 pub(super) const COMPANIONS: [&str; 3] = [LOG, LOG_INDEX, "-journal"];
 
 /// Returns the path with `name` appended to the file name.

@@ -112,10 +112,12 @@ impl DatabaseFile {
     /// their owner.
     pub(super) fn new(path: &Path, access: Access) -> Result<Self, ConnectError> {
         let failed = |source| ConnectError::File { path: path.to_owned(), source };
+        // In a URI, SQLite would take the first part of a relative path for the name of a host.
         let path = std::path::absolute(path).map_err(failed)?;
         let Some(text) = path.to_str() else {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "the path must be valid UTF-8")));
         };
+        // SQLite would take these characters for an escape, for parameters or for a fragment.
         let uri = format!("file://{}", text.replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
         if access == Access::ReadWrite {
             close_files(&path).map_err(failed)?;
@@ -146,6 +148,7 @@ impl DatabaseFile {
         let log = companion(&self.path, LOG);
         let parameters = match self.access {
             Access::ReadWrite => "mode=rw",
+            // Without `readonly_shm`, SQLite would write to the index even in this mode.
             Access::Inspect if companion(&self.path, LOG_INDEX).exists() => "mode=ro&readonly_shm=1",
             Access::Inspect if log.metadata().is_ok_and(|log| log.len() > 0) => return Err(UnusableFile::NoIndex(log)),
             // There is no log, and while no server runs none will appear.
@@ -173,6 +176,7 @@ impl DatabaseFile {
             return Ok(true);
         }
         match log.metadata() {
+            // An empty log holds no writes that could be lost.
             Ok(found) if found.len() > 0 => Err(ConnectError::LogWithoutFile { path: self.path.clone(), log }),
             _ => Ok(false),
         }
@@ -247,6 +251,7 @@ impl DatabaseFile {
 
     /// Checks that the mode of the file allows this process to write it.
     pub(super) fn may_be_written(&self) -> io::Result<()> {
+        // Asked and not tried, because an inspection changes nothing.
         rustix::fs::access(&self.path, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)
     }
 
@@ -271,6 +276,7 @@ impl DatabaseFile {
         if opened.identity != identity {
             return Err(UnusableFile::Replaced(self.path.clone()));
         }
+        // A file that is only examined is not held open, so there is no id to compare.
         if opened.file.is_none() {
             return Ok(());
         }
@@ -300,6 +306,8 @@ impl DatabaseFile {
             let file = File::open(&self.path)?;
             let note = Note::read(&self.path);
             let id = FileId::read(&file)?;
+            // A note without this id is that of an earlier file. `is_mixed` has just made sure that no writes of that
+            // one are in the log, so the file is used as it is.
             self.accept(&note.map(|note| note.ids).filter(|ids| ids.contains(&id)).unwrap_or_else(|| vec![id]));
             Ok(Opened { identity: Identity::of(&file.metadata()?), file: Some(file) })
         };

@@ -53,6 +53,7 @@ pub(super) async fn check(pool: &SqlitePool) -> Result<(), RepositoryError> {
         }
         check_schema(connection, file)?;
         let is_busy = check_writable(connection, file)?;
+        // SQLite needs no room to take the lock, so a full disk has to be looked for by itself.
         match file.obstacle() {
             None => Ok(is_busy),
             Some(obstacle @ WriteObstacle::ReadOnly(_)) => {

@@ -38,6 +38,7 @@ pub(super) struct Note {
 impl FileId {
     /// Creates an id that no file has.
     pub(super) fn generate() -> Self {
+        // Random and not counted, because two copies of one file that both go on would count to the same number.
         let [a, b, c, d, ..] = *Uuid::new_v4().as_bytes();
         Self(i32::from_be_bytes([a, b, c, d]))
     }
@@ -89,6 +90,7 @@ impl Note {
 /// Returns whether the log is the recorded one, but the file is not.
 pub(super) fn is_mixed(path: &Path) -> bool {
     let Some(note) = Note::read(path) else { return false };
+    // Without a log there is nothing that could be mixed with the file.
     let Ok(log) = fs::metadata(companion(path, LOG)) else { return false };
     // An empty log does no harm. If a directory was copied as a whole, the log is a different one too, and the file
     // beside it belongs to it.
@@ -103,6 +105,7 @@ pub(super) fn is_mixed(path: &Path) -> bool {
 ///
 /// As for [`Note::write`].
 pub(super) fn note_log(path: &Path) -> io::Result<()> {
+    // Before the first checkpoint there is no note; that checkpoint writes it.
     let Some(note) = Note::read(path) else { return Ok(()) };
     if mark(&fs::metadata(companion(path, LOG))?) == note.log { Ok(()) } else { Note::write(path, &note.ids) }
 }

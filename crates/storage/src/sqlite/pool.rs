@@ -249,11 +249,13 @@ impl SqlitePool {
     /// in the meantime.
     pub(super) fn note_busy(&self, is_busy: bool) -> Result<(), RepositoryError> {
         let mut noted = self.busy_since.lock().unwrap_or_else(PoisonError::into_inner);
+        // A transaction of ours may hold the lock for longer than that, and is no other process.
         if !is_busy || self.in_transaction.is_set() {
             *noted = None;
             return Ok(());
         }
         let now = BusySince { since: Instant::now(), writes: self.writes.load(Ordering::Relaxed) };
+        // A write of ours since then shows that the lock was free in between.
         let first = noted.filter(|first| first.writes == now.writes).unwrap_or(now);
         *noted = Some(first);
         if first.since.elapsed() < BUSY_PATIENCE {
@@ -335,6 +337,8 @@ impl SubPool {
             let _entered = span.entered();
             // Bound to a name so that it is dropped last, after the connection has been returned.
             let _permit = permit;
+            // SQLite keeps the file open that it has opened. After a replacement it would read and write a file without
+            // a name.
             file.check().map_err(unusable)?;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let was_open = taken.is_some();
@@ -448,6 +452,7 @@ mod tests {
     impl HeldLists {
         fn begin(pool: &Arc<SqlitePool>, number: usize) -> Self {
             let (end, ended) = channel::<()>();
+            // All lists share the receiver, so each message ends one of them.
             let ended = Arc::new(Mutex::new(ended));
             let (started, begun) = tokio::sync::mpsc::unbounded_channel();
             let start = |_| {

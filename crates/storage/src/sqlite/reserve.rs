@@ -28,7 +28,7 @@ pub(super) fn keep(database: &Path) {
             Ok(()) => return,
             Err(error) => debug!(error = &error as &dyn std::error::Error, bytes, "failed to keep room for removals"),
         }
-        // A smaller reservation is of no use.
+        // What a failed attempt has left is of no use. Room that was reserved before stays.
         if kept == 0 {
             let _ = fs::remove_file(&path);
         }
@@ -42,10 +42,12 @@ pub(super) fn release(database: &Path) -> bool {
 
 fn take(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = open_file(path)?;
+    // Setting only the length would make a sparse file, which reserves nothing.
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
             // Not zeros: a file system may store those without using space.
             let written = io::copy(&mut io::repeat(1).take(bytes), &mut file).and_then(|_| file.flush());
+            // Some file systems take the room only when they write to the disk.
             written.and_then(|()| file.sync_data())
         }
         done => Ok(done?),
@@ -75,6 +77,7 @@ mod tests {
 
     #[test]
     fn where_it_cannot_be_taken_nothing_is_left() {
+        // No user can make a file in `/proc`.
         keep(Path::new("/proc/workers.sqlite3"));
         assert!(!release(Path::new("/proc/workers.sqlite3")));
     }

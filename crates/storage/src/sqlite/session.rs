@@ -77,6 +77,7 @@ pub(super) fn together<R>(
 ) -> QueryResult<R> {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     match status.transaction_depth()? {
+        // SQLite refuses `BEGIN` within a transaction, and the statements of the open one are atomic already.
         Some(_) => task(connection),
         None => immediately(connection, task),
     }

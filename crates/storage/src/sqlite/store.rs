@@ -70,6 +70,7 @@ impl Store for SqliteStore {
     }
 
     fn listen(&self) -> Option<Box<dyn StoredChanges>> {
+        // A SQLite file serves one server, so there are no changes of other servers to hear of.
         None
     }
 

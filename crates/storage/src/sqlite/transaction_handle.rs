@@ -71,6 +71,7 @@ impl TransactionHandle {
             })
         };
         let outcome = pool.start_transaction(BEGIN, task).await?;
+        // On a time-out `requests` is dropped, so a transaction that begins later is rolled back at once.
         let Ok(begun) = tokio::time::timeout(TASK_PATIENCE, result).await else {
             return Err(not_done(BEGIN, TASK_PATIENCE));
         };
@@ -79,6 +80,7 @@ impl TransactionHandle {
             // The task ended before the transaction began.
             Err(_) => Err(match outcome.await.map_err(unavailable)? {
                 Err(error) => error,
+                // Only a commit ends the task without an error, and no caller could request one yet.
                 Ok(()) => end.error(),
             }),
         }
@@ -95,6 +97,7 @@ impl TransactionHandle {
         let job: Job = Box::new(move |connection, file| {
             let result = task(connection).map_err(|error| query_error(operation, error, file));
             let continues = result.is_ok();
+            // SQLite could go on after a failed statement and Postgres could not; both must behave alike.
             if !continues {
                 end.record(RollbackReason::Refused);
             }
@@ -116,6 +119,7 @@ impl TransactionHandle {
         if self.requests.send(Request::Commit).is_err() {
             return Err(self.end.error());
         }
+        // The thread goes on after a time-out, so this error leaves open whether the commit takes effect.
         let Ok(done) = tokio::time::timeout(TASK_PATIENCE, outcome).await else {
             return Err(not_done(COMMIT, TASK_PATIENCE));
         };
@@ -140,6 +144,7 @@ fn run(
                 }
             }
             Ok(Request::Commit) => return Ok(()),
+            // No caller is left that could read a reason.
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Stop::RolledBack),
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 end.record(RollbackReason::HeldTooLong(limit));

@@ -38,13 +38,16 @@ pub(super) async fn verify(file: &Arc<DatabaseFile>, limit: Duration) -> Result<
     let verified = Arc::clone(file);
     let work = move || {
         let found = quick_check(&verified);
+        // Recorded first: after the time limit `verify` no longer waits, but every later check must return the finding.
         if let Err(RepositoryError::Damaged(damage)) = &found {
             verified.note_damage(chain(&**damage));
         }
+        // `verify` has stopped waiting, so the finding goes to the log.
         if let Err(Err(late)) = sender.send(found) {
             error!(error = %chain(&late), "the check of the whole database found a fault");
         }
     };
+    // Not on the runtime's threads for blocking work: a runtime that ends waits for these, and this may take minutes.
     std::thread::Builder::new().name("verify".to_owned()).spawn(work).map_err(unavailable)?;
     let Ok(found) = tokio::time::timeout(limit, receiver).await else {
         warn!("the check of the whole database takes longer than {limit:?} and goes on while the server runs");
@@ -61,6 +64,7 @@ fn quick_check(file: &DatabaseFile) -> Result<(), RepositoryError> {
         RepositoryError::Damaged(source) => damaged(file, &chain(&*source)),
         other => other,
     };
+    // The other settings of the pool could write to the file, which this check must not.
     connection.batch_execute("PRAGMA busy_timeout = 10000").map_err(failed)?;
     let found: Vec<Finding> = diesel::sql_query(QUICK_CHECK).load(&mut connection).map_err(failed)?;
     match found.first() {

@@ -49,6 +49,7 @@ impl WorkerRepository for SqliteWorkers {
         let scope = Scope::from(scope);
         let query = in_scope(id.into(), scope).select(WorkerRow::as_select());
         let find = move |connection: &mut SqliteConnection| match query.first(connection).optional()? {
+            // `odd_row` reads all ids. No worker gets such an id, so an ordinary unknown id never leads there.
             None if may_be_substitute(id) => odd_row(connection, scope, id)?
                 .map(|rowid| {
                     workers::table
@@ -116,6 +117,7 @@ impl WorkerRepository for SqliteWorkers {
         let invocations = invocations.to_vec();
         let record = move |connection: &mut SqliteConnection| {
             together(connection, |connection| {
+                // All of them are one transaction, because with `synchronous = FULL` each one waits for the disk.
                 for invocation in invocations {
                     let at = column_time(invocation.at);
                     diesel::update(not_invoked_since(invocation.worker_id.into(), at))
@@ -208,6 +210,7 @@ fn read_page(
         if rows.len() < count {
             return Ok((rows, None));
         }
+        // Doubled, so that few queries pass a long run of rows that no page can end with.
         count = count.saturating_mul(2);
     }
 }

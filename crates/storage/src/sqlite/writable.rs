@@ -26,6 +26,7 @@ pub(super) fn find_write_obstacle(directory: &Path) -> Option<WriteObstacle> {
     if status.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Some(WriteObstacle::ReadOnly(directory.to_owned()));
     }
+    // A trial, because `statvfs` does not know the quota of this user.
     match write_sample(directory) {
         Err(Errno::ROFS) => Some(WriteObstacle::ReadOnly(directory.to_owned())),
         Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Some(WriteObstacle::Full(directory.to_owned(), error.into())),

@@ -46,6 +46,7 @@ impl RunCommandRequest {
             let message = format!("`command` and `args` must have at most {MAX_WORDS_BYTES} bytes together.");
             return Err(ApiError::bad_request(message));
         }
+        // The limits of the hosted service: 100 ms to five hours.
         if self.timeout.is_some_and(|timeout| !(100..=18_000_000).contains(&timeout)) {
             return Err(ApiError::bad_request("`timeout` must be from 100 to 18000000 ms."));
         }
@@ -64,6 +65,7 @@ impl RunCommandRequest {
 
 /// Returns an absolute path as it is and resolves a relative path against `directory`.
 pub(crate) fn absolute(path: &str, directory: &str) -> Result<String, ApiError> {
+    // Linux accepts no longer path (`PATH_MAX`).
     if path.contains('\0') || path.len() > 4096 {
         return Err(ApiError::bad_request("A path must have at most 4096 bytes and must not contain NUL."));
     }

@@ -238,6 +238,7 @@ fn fits(memory: u64, vcpus: u32, options: &VercelServerOptions) -> bool {
 }
 
 fn is_ours(image: &str) -> bool {
+    // A digest that pins the image is not compared, because there is only one system here.
     let name = image.split_once('@').map_or(image, |(name, _)| name);
     let (name, tag) = name.split_once(':').map_or((name, None), |(name, tag)| (name, Some(tag)));
     match name {

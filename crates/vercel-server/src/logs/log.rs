@@ -36,6 +36,7 @@ impl LogBudget {
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_err() {
             return false;
         }
+        // Taken from both budgets or from none.
         let is_there = self.whole.as_ref().is_none_or(|whole| whole.take(bytes));
         if !is_there {
             self.left.fetch_add(bytes, Ordering::Relaxed);
@@ -119,6 +120,7 @@ impl CommandLog {
     /// Removes the file and returns its size to the budget. For a log that is no longer used.
     pub(crate) async fn remove(&self) {
         self.budget.give_back(self.taken.swap(0, Ordering::Relaxed));
+        // A command without output has no file.
         let _ = tokio::fs::remove_file(&self.path).await;
     }
 }
@@ -158,6 +160,7 @@ impl LogWriter {
 
     /// Appends a piece of output.
     pub(crate) async fn write(&mut self, stream: LogStream, bytes: &[u8]) {
+        // After a gap nothing is stored, even if it would fit, because one line at the end reports all that is missing.
         if self.dropped > 0 {
             self.dropped += bytes.len() as u64;
             return;
@@ -199,6 +202,7 @@ impl LogWriter {
                 format!("{} bytes of output were", self.dropped)
             };
             let text = format!("\n[{bytes} dropped: {why}]\n");
+            // This line may exceed the limit: without it, readers would take the log for complete.
             self.append(&line(LogStream::Stderr, &text)).await;
         }
         self.log.close();
@@ -224,6 +228,7 @@ impl LogWriter {
             none => none.insert(create(&self.log.path).await?),
         };
         file.write_all(line).await?;
+        // A tokio file writes in the background. Readers may use these bytes only once they are in the file.
         file.flush().await?;
         self.stored += line.len() as u64;
         self.log.advance(line.len() as u64);
@@ -290,6 +295,7 @@ mod tests {
             let text = read(&log).await;
             let lines: Vec<_> = text.lines().collect();
             assert_eq!(lines.len(), 2, "{text}");
+            // The 21 bytes that do not fit, and the one after them.
             assert!(lines[0].contains("one") && lines[1].contains("[22 bytes of output were dropped"), "{text}");
             assert!(lines[1].starts_with("{\"stream\":\"stderr\""), "{text}");
         }
@@ -314,6 +320,7 @@ mod tests {
         assert_eq!(third.dropped, 0);
         third.log.remove().await;
         assert_eq!(whole.left.load(Ordering::Relaxed), 100);
+        // Its bytes were given back above, and must not be given back twice.
         drop(third);
         assert_eq!(whole.left.load(Ordering::Relaxed), 100);
     }

@@ -56,6 +56,7 @@ impl NetworkSetting {
                 (allowed_domains, allowed_ranges, denied_ranges)
             }
         };
+        // Before the names, where `*` returns early: a denied range that cannot be enforced is refused then, too.
         for text in denied.iter().flatten() {
             check_denied(text)?;
         }
@@ -69,6 +70,7 @@ impl NetworkSetting {
         for text in allowed.iter().flatten() {
             rules.push(NetworkRule {
                 destination: Destination::Range(parse_range(text)?),
+                // Ranges of this API have no ports, so all of them are meant.
                 ports: Ports::Range(1, u16::MAX),
             });
         }
@@ -139,6 +141,7 @@ mod tests {
             assert!(custom(&["example.com"], &[], &[text]).is_ok(), "{text}");
         }
         for text in [
+            // Ranges that reach beyond a closed one, and notations that this server does not read.
             "0.0.0.0/0",
             "8.8.8.8",
             "8.0.0.0/5",
@@ -156,6 +159,7 @@ mod tests {
     #[test]
     fn what_is_no_domain_is_refused_with_a_sentence() {
         for text in [
+            // `127.1` and `0x7f.1` are addresses for `inet_aton`, and must not pass as names.
             "https://example.com",
             "10.0.0.1",
             "",

@@ -91,6 +91,7 @@ impl SessionRecord {
     /// Returns how long the session lasted in milliseconds, if it has ended.
     pub(crate) fn duration(&self) -> Option<u64> {
         let ended = self.stopped_at.or(self.aborted_at)?;
+        // Negative if the clock was set back; that counts as nothing.
         Some(u64::try_from(ended - self.started_at).unwrap_or_default())
     }
 

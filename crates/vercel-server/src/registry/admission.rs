@@ -68,6 +68,7 @@ impl Admission {
             Refusal::Full(resource) => {
                 let message =
                     format!("There is no room for another sandbox at the moment ({resource}). Try again later.");
+                // All teams share this room, so the last end of any of them counts.
                 (message, None)
             }
         };

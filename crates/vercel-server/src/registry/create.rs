@@ -62,6 +62,7 @@ impl Registry {
             file: id::file(),
             key: key.clone(),
             persistent: new.persistent.unwrap_or(true),
+            // Two, as on the hosted service, even if the snapshot is of a larger sandbox; one, if two can never fit.
             vcpus: new.vcpus.unwrap_or_else(|| 2.min(self.options.sizes.max_vcpus)),
             timeout: new.timeout.unwrap_or_else(|| millis(self.options.default_timeout)),
             image: new.image.or_else(|| self.image_of(&key.team, new.snapshot.as_deref()?)),
@@ -89,6 +90,7 @@ impl Registry {
         let sandbox = SandboxRecord { current_session: launched.record.id.clone(), ..record };
         let view = View { sandbox: sandbox.clone(), session: launched.record.clone() };
         // The sandbox is not in the tables yet, so this lock is free.
+        // Held until the sandbox is in the tables, so that nothing can end its session before.
         let excluded = transition.lock().await;
         self.attach(launched, &transition);
         {
@@ -142,6 +144,7 @@ impl Registry {
             keep_last: new.keep_last.or(other.keep_last),
         };
         let forked = self.create(source.team.clone(), source.project.clone(), new).await;
+        // The client named a sandbox and no snapshot, so "not found" would be taken for the sandbox.
         forked.map_err(|error| if error.code() == ErrorCode::NotFound { snapshot_gone() } else { error })
     }
 }
@@ -177,6 +180,7 @@ impl<'a> NameReservation<'a> {
             return Err(ApiError::new(ErrorCode::TooManySandboxes, message));
         }
         if tables.sandboxes.contains_key(&key) || !tables.reserved.insert(key.clone()) {
+            // `VercelError::is_name_taken` of our own client recognises this text.
             let message = format!("A sandbox with the name '{}' already exists for this project.", key.name);
             return Err(ApiError::bad_request(message));
         }

@@ -92,6 +92,7 @@ impl Registry {
         let snapshot = kept(self.end(id, EndReason::Stop).await)?;
         let session = self.find_session(team, id)?;
         self.confirm_end(&session, snapshot.as_ref()).await?;
+        // Another sandbox may have taken the name since, and its file tells the two apart.
         let view = self.tables().view(&session.sandbox).filter(|view| view.sandbox.file == session.sandbox_file);
         Ok(Ended { session, view, snapshot })
     }
@@ -146,9 +147,11 @@ impl Registry {
             if let Some(live) = stuck {
                 live.session.abandon();
             }
+            // `freeze_container` and `stop_container` give up a container that is abandoned, so this wait is short.
             transition.lock().await
         };
         let current = self.find(key)?;
+        // While this task waited, the sandbox was deleted and another one took its name. That one must stay.
         if current.sandbox.file != file {
             return Err(super::read::not_found(key));
         }
@@ -156,6 +159,7 @@ impl Registry {
         if let Some(live) = live {
             self.end_excluded(&live, EndReason::Delete).await;
         }
+        // Read again, because the end of the session has changed both records.
         let view = self.find(key)?;
         let now = self.now();
         let (own, gone) = {
@@ -198,6 +202,7 @@ impl Registry {
     pub(super) async fn end(self: &Arc<Self>, id: &str, reason: EndReason) -> EndOutcome {
         let Some(live) = self.tables().live.get(id).cloned() else { return EndOutcome::AlreadyEnded };
         let _excluded = live.transition.lock().await;
+        // Another task may have ended the session while this one waited for the lock.
         if !self.tables().live.contains_key(id) {
             return EndOutcome::AlreadyEnded;
         }
@@ -210,6 +215,8 @@ impl Registry {
         let now = self.now();
         let (session, sandbox) = {
             let mut tables = self.tables();
+            // Set before the snapshot is taken: `live` then refuses new commands and files, which the snapshot would
+            // miss.
             let session = tables.change_session(id, now, |session| {
                 session.requested_stop_at = Some(now);
                 session.status = match reason {
@@ -223,6 +230,7 @@ impl Registry {
             let sandbox = tables.sandbox_of(&session).cloned();
             (session, sandbox)
         };
+        // No client repeats this end, so the server itself waits for a place that is away for a while.
         if reason == EndReason::Late && sandbox.as_ref().is_some_and(|sandbox| sandbox.persistent) {
             self.await_snapshots(live).await;
         }
@@ -275,6 +283,7 @@ impl Registry {
             live.session.release_permit();
             // Only a container that is gone has its final usage; one that may still run can use more.
             let usage = timeout(USAGE_PATIENCE, live.session.container().usage()).await;
+            // An unknown usage is omitted in responses, and not shown as zero.
             used = usage.map(Usage::from).unwrap_or_default();
         }
         self.note_end(live, &session, status, used, snapshot);
@@ -342,6 +351,7 @@ impl Registry {
             frozen = timeout(self.options.snapshot_timeout, live.session.container().snapshot()) => frozen,
             () = live.session.abandoned() => {
                 tracing::warn!(session.id = session.id, "no caller waits for a snapshot any more");
+                // The provider may still complete it: the sweep must look for it.
                 self.may_have_unknown.store(true, Ordering::Relaxed);
                 return Err(FreezeError::Failed);
             }
@@ -401,6 +411,8 @@ impl Registry {
         };
         loop {
             {
+                // Checked and inserted under one lock, as `remove_unless_known` does: one of the two then sees the
+                // other.
                 let mut tables = self.tables();
                 if !self.removals.is_removing(&record.provider_id) {
                     tables.snapshots.insert(record.id.clone(), record.clone());
@@ -430,6 +442,7 @@ impl Registry {
         match stopped {
             Ok(Ok(())) => SessionStatus::Stopped,
             Ok(Err(error)) => {
+                // No process of it runs any more: `stop` fails only if something could not be removed.
                 tracing::error!(
                     error = error_chain(&error),
                     session.id = id,
@@ -481,6 +494,7 @@ impl Registry {
         }
         tables.save_sandbox(&session.sandbox);
         tables.forget_sessions(&session.sandbox_file, self.options.session_history);
+        // `evict_snapshots` takes the lock itself.
         drop(tables);
         if snapshot.is_some() {
             self.evict_snapshots(&session.sandbox, now);
@@ -507,6 +521,7 @@ impl Registry {
             join_all(left.iter().map(|live| async move {
                 live.session.close();
                 self.stop_container(live).await;
+                // Only now, because `stop_container` gives up once this is set.
                 live.session.abandon();
                 let session = self.tables().sessions.get(live.session.id()).cloned();
                 if let Some(session) = session {
@@ -515,6 +530,7 @@ impl Registry {
             }))
             .await;
         }
+        // The process may exit after this, and the next start needs the records of these ends.
         self.store.flushed().await;
     }
 }
@@ -543,6 +559,7 @@ impl super::tables::Tables {
             .map(|session| (session.requested_at, session.id.clone()))
             .collect();
         ended.sort();
+        // The last session stays in any case, because a sandbox without one cannot be shown (`Tables::view`).
         let excess = ended.len().saturating_sub(history.max(1));
         for (_, id) in ended.drain(..excess) {
             self.sessions.remove(&id);

@@ -59,6 +59,7 @@ mod tests {
         assert_eq!(seconds_at(60), [10, 10, 10]);
         last_releases.record("a", at(60));
         assert_eq!(seconds_at(62), [2, 10, 2]);
+        // No token is bound to `b`, so this counts for all teams without one.
         last_releases.record("b", at(62));
         assert_eq!(seconds_at(65), [5, 3, 3]);
     }

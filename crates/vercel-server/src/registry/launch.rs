@@ -36,11 +36,14 @@ impl Registry {
         let requested_at = self.now();
         self.check_store().await?;
         let permit = self.admission.admit(&sandbox.key.team, sandbox.vcpus)?;
+        // Checked after the permit is taken: the shutdown sets this first and then waits for all permits, so it misses
+        // none.
         if self.stopping.is_cancelled() {
             return Err(ApiError::new(ErrorCode::Unavailable, "The server is shutting down."));
         }
         let source = match snapshot {
             None => SandboxSource::Empty,
+            // The use postpones the expiry, so the snapshot cannot expire while the container is made.
             Some(id) => SandboxSource::Snapshot(self.use_snapshot(&sandbox.key.team, id, requested_at)?),
         };
         let sizes = self.options.sizes;
@@ -161,6 +164,7 @@ impl Registry {
     async fn supervise(self: Arc<Self>, live: Arc<LiveSession>) {
         let reason = tokio::select! {
             biased;
+            // Another task is ending the session. That ends the container too, which must not count as `Broken`.
             () = live.closed() => return,
             () = live.container().ended() => EndReason::Broken,
             () = live.expired() => EndReason::Late,

@@ -43,6 +43,7 @@ pub(crate) enum SortValue {
 impl Rank {
     /// Parses a cursor of an earlier response. A cursor stays valid when its item is removed.
     pub(crate) fn parse(cursor: &str) -> Option<Self> {
+        // No name and no id contains `~`, so the first one ends the value.
         let (value, tie) = cursor.split_once('~')?;
         let value = match value.split_at_checked(1)? {
             ("n", number) => SortValue::Number(number.parse().ok()?),
@@ -81,6 +82,7 @@ mod tests {
         let mut request = PageRequest { limit: 2, cursor: None, descending };
         let mut seen = Vec::new();
         loop {
+            // Two items have the same time, so their ids decide their order.
             let items = [(3, 30), (1, 10), (2, 20), (2, 21), (5, 50)];
             let ranked = items.map(|(time, item)| (Rank(SortValue::Number(time), format!("id{item}")), item)).to_vec();
             let page = page(ranked, &request);

@@ -45,6 +45,7 @@ impl RateLimiter {
     /// Counts a request of a team, unless the team has reached its limit.
     pub(super) fn count(&self, team: &str, now: Millis) -> RateLimitStatus {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        // Names that clients invent share one entry, so that they cannot fill the memory.
         let account = if windows.contains_key(team) { team } else { OTHER_TEAMS };
         let window = windows.entry(account.to_owned()).or_default();
         // A window that is over ends, and so does one that began later than now: the clock was set back, and no team
@@ -55,6 +56,7 @@ impl RateLimiter {
         let is_over = window.requests >= self.limit;
         window.requests += u32::from(!is_over);
         let ends = window.began.saturating_add(WINDOW);
+        // Rounded up: after that wait the window is over.
         let seconds = |millis: Millis| millis.saturating_add(999).div_euclid(1000);
         RateLimitStatus {
             limit: self.limit,

@@ -49,6 +49,7 @@ impl Registry {
 
     /// Finds a session.
     pub(crate) fn find_session(&self, team: &str, id: &str) -> Result<SessionRecord, ApiError> {
+        // A session of another team gets the same error as one that does not exist.
         let record = self.tables().sessions.get(id).filter(|record| record.sandbox.team == team).cloned();
         record.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Session '{id}' not found.")))
     }
@@ -70,6 +71,7 @@ impl Registry {
             (SessionStatus::Snapshotting, _) => {
                 Err(ApiError::new(ErrorCode::SandboxSnapshotting, "A snapshot of the sandbox is being taken."))
             }
+            // A session that looks running but is not live has ended between the two looks above.
             (SessionStatus::Running | SessionStatus::Stopped | SessionStatus::Failed, _) => Err(ApiError::stopped()),
         }
     }
@@ -108,6 +110,7 @@ impl Registry {
         request: &PageRequest,
     ) -> Page<SessionRecord> {
         let tables = self.tables();
+        // Sessions of a deleted sandbox stay in the tables for clients that have their ids, but no list shows them.
         let is_known = |session: &SessionRecord| {
             let entry = tables.sandboxes.get(&session.sandbox);
             entry.is_some_and(|entry| entry.record.file == session.sandbox_file)

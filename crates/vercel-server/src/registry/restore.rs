@@ -27,6 +27,7 @@ impl Registry {
         let logs = options.directory.join("logs");
         let store = Store::open(options.directory.clone()).await.map_err(StartError::Directory)?;
         let kept = kept_snapshots(&options, &store).await.map_err(StartError::Directory)?;
+        // The output of a command is kept while its session lasts, and no session outlives its server.
         blocking(move || match std::fs::remove_dir_all(logs) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -53,6 +54,7 @@ impl Registry {
             options,
         });
         registry.compare_snapshots().await;
+        // A weak reference, so that the sweep does not keep the registry alive.
         registry.runtime.spawn(Self::sweep_forever(Arc::downgrade(&registry)));
         Ok(registry)
     }
@@ -141,6 +143,7 @@ impl Tables {
             self.sandboxes.insert(record.key.clone(), SandboxEntry { record, transition: Arc::default() });
         }
         let mut lost = Vec::new();
+        // After the sandboxes, because a session without its sandbox is removed here.
         for mut session in sessions.records {
             if self.sandbox_of(&session).is_none() {
                 // Keep the session if the record of its sandbox may be one that cannot be read.

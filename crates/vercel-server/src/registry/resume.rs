@@ -40,6 +40,7 @@ impl Registry {
         let launched = self
             .launch(sandbox, Some(snapshot))
             .await
+            // The client named a sandbox and no snapshot, so "not found" would be taken for the sandbox.
             .map_err(|error| if error.code() == ErrorCode::NotFound { snapshot_gone() } else { error })?;
         let now = self.now();
         let id = launched.record.id.clone();
@@ -55,6 +56,7 @@ impl Registry {
         }
         let view = self.find(key)?;
         let records = [(Kind::Sandbox, view.sandbox.file.as_str()), (Kind::Session, view.session.id.as_str())];
+        // If this fails, the session goes on, and the next request to resume finds it.
         self.store.confirm(&records).await?;
         tracing::info!(sandbox.name = key.name, session.id = view.session.id, "a sandbox was resumed");
         Ok(Resumed { view, is_new: true })

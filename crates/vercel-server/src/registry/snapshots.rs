@@ -25,6 +25,7 @@ pub(crate) struct TreeNode {
 impl Registry {
     /// Finds a snapshot, including a deleted one.
     pub(crate) fn find_snapshot(self: &Arc<Self>, team: &str, id: &str) -> Result<SnapshotRecord, ApiError> {
+        // The sweep comes at intervals; until then an expired snapshot must not look usable.
         self.expire_snapshots();
         let record = self.tables().snapshots.get(id).filter(|record| record.sandbox.team == team).cloned();
         record.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("Snapshot '{id}' not found.")))
@@ -80,6 +81,7 @@ impl Registry {
             let mut children: Vec<_> = tables
                 .snapshots
                 .values()
+                // Snapshots without a parent are no siblings of each other.
                 .filter(|snapshot| parent.is_some() && snapshot.parent.as_deref() == parent)
                 .filter(|snapshot| snapshot.sandbox.team == team)
                 .cloned()

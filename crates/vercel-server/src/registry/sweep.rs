@@ -11,6 +11,7 @@ impl Registry {
     /// Sweeps at intervals for as long as the registry exists.
     pub(super) async fn sweep_forever(registry: Weak<Self>) {
         loop {
+            // Not held during the pause, so that the registry can be dropped then.
             let Some(interval) = registry.upgrade().map(|registry| registry.options.sweep_interval) else { return };
             tokio::time::sleep(interval).await;
             let Some(registry) = registry.upgrade() else { return };

@@ -69,6 +69,7 @@ impl Tables {
 
     /// Returns the sandboxes of a team.
     pub(super) fn of_team(&self, team: &str) -> impl Iterator<Item = &SandboxRecord> {
+        // Empty strings sort before all others, so the keys of the team begin here.
         let first = SandboxKey { team: team.to_owned(), project: String::new(), name: String::new() };
         self.sandboxes
             .range(first..)
@@ -79,6 +80,7 @@ impl Tables {
     /// Returns the sandbox of a session, if it still exists.
     pub(super) fn sandbox_of(&mut self, session: &SessionRecord) -> Option<&mut SandboxRecord> {
         let entry = self.sandboxes.get_mut(&session.sandbox)?;
+        // Another sandbox may have taken the name since.
         (entry.record.file == session.sandbox_file).then_some(&mut entry.record)
     }
 

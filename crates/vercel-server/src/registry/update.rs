@@ -48,6 +48,7 @@ impl Registry {
         let now = self.now();
         let file = {
             let mut tables = self.tables();
+            // Checked before the first change, so that a refused request changes nothing.
             if let Some(id) = &change.current_snapshot {
                 let snapshot = tables.snapshots.get(id).filter(|snapshot| snapshot.sandbox.team == key.team);
                 let missing = || ApiError::new(ErrorCode::NotFound, format!("Snapshot '{id}' not found."));

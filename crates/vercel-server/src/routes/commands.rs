@@ -109,6 +109,7 @@ pub(super) async fn kill(
     body: Json<KillRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let signal = body.0.signal.unwrap_or(15);
+    // Signal 0 would only test whether the process exists; 64 is the last real-time signal of Linux.
     if !(1..=64).contains(&signal) {
         return Err(ApiError::bad_request("`signal` must be the number of a signal, from 1 to 64."));
     }

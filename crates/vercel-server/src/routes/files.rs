@@ -38,6 +38,7 @@ pub(super) async fn write(
 ) -> Result<HttpResponse, ApiError> {
     let limit = registry.options().max_upload_bytes;
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    // Refused before anything is unpacked, so that no part of the archive is left in the sandbox.
     if length.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
     }
@@ -79,6 +80,7 @@ async fn send(mut payload: Payload, sender: mpsc::Sender<Option<Bytes>>, limit: 
             return Ok(());
         }
     }
+    // If the unpacking has ended before, its own result is the response.
     let _ = sender.send(None).await;
     Ok(())
 }
@@ -164,9 +166,11 @@ pub(super) async fn read(
         opened.map(|source| (source, transfer)).map_err(|error| ApiError::from_container(&error))
     };
     let source = registry.to_completion(|_| open).await?;
+    // The permit goes with the stream, because the descriptors stay open until the client has read all of it.
     let pieces = try_unfold(source, |(mut source, transfer)| async move {
         Ok::<_, io::Error>(source.next().await?.map(|piece| (Bytes::from(piece), (source, transfer))))
     });
+    // A quote, a backslash or a control character would break the header.
     let plain = |symbol: char| if symbol.is_ascii_graphic() && symbol != '"' && symbol != '\\' { symbol } else { '_' };
     let name: String = name.chars().map(plain).collect();
     Ok(HttpResponse::Ok()

@@ -18,6 +18,7 @@ pub(super) async fn fit(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (is_head, version) = (request.method() == Method::HEAD, request.version());
     let response = next.call(request).await?.map_into_boxed_body();
+    // A body of known length needs no change: actix-web sends its length, and omits it for HEAD.
     if response.response().body().size() != BodySize::Stream {
         return Ok(response);
     }

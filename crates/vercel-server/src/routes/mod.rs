@@ -42,6 +42,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, hooks: Hooks) {
         ))
         .service(resource("/v2/sandboxes/{name}/fork", [web::post().to(sandboxes::fork)]))
         .default_service(web::to(not_found))
+        // The last one is the outermost: `track` sees the responses of all others.
         .wrap(from_fn(rate_limit_headers::add))
         .wrap(Compat::new(from_fn(fit::fit)))
         .wrap(Compat::new(from_fn(move |request, next| track(hooks.clone(), request, next))));
@@ -98,6 +99,7 @@ fn resource<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
 }
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    // The path comes from the client, so it is cut and has no control characters.
     let path: String = request.path().chars().filter(|symbol| !symbol.is_control()).take(100).collect();
     Err(ApiError::new(ErrorCode::NotFound, format!("There is no route {path}.")))
 }

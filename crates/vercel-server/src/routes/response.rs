@@ -40,6 +40,7 @@ where
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/x-ndjson"))
         .insert_header((CACHE_CONTROL, "no-store, no-transform"))
+        // Without this, nginx would hold lines back until its buffer is full.
         .insert_header((HeaderName::from_static("x-accel-buffering"), "no"))
         .streaming(body)
 }

@@ -58,6 +58,7 @@ pub(super) async fn list(registry: Data<Registry>, caller: Caller, params: Param
         }
     };
     let name_prefix = params.get("namePrefix").map(str::to_owned);
+    // The hosted service requires this too.
     if name_prefix.is_some() && sort_by != SortBy::Name {
         return Err(ApiError::bad_request("`namePrefix` needs `sortBy=name`."));
     }

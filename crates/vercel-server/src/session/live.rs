@@ -152,6 +152,8 @@ impl LiveSession {
 
     /// Closes the session for its users: its running commands are lost, and their waiters get that outcome.
     pub(crate) fn close(&self) {
+        // Cancelled before the list is read: `run` lists its command before it looks at this, so one of the two sees
+        // the other.
         self.closed.cancel();
         for command in &self.commands().known {
             if command.conclude(Outcome::Lost) {
@@ -168,6 +170,7 @@ impl LiveSession {
 
     /// Takes descriptors for reading a log or transferring a file, until the returned value is dropped.
     pub(crate) fn transfer(&self, descriptors: u32) -> Result<TransferPermit, ApiError> {
+        // Refused and not queued: a client that reads slowly could hold up the others for very long.
         let taken = Arc::clone(&self.transfers).try_acquire_many_owned(descriptors);
         taken.map(TransferPermit::new).map_err(|_| {
             let message = "As many files are moved and logs are read in this sandbox as may be at one time.";
@@ -205,6 +208,7 @@ impl LiveSession {
             };
             commands.known.extract_if(.., is_old).collect()
         };
+        // After the lock is released, because this waits for the disk.
         for command in forgotten {
             command.log.remove().await;
         }
@@ -236,6 +240,7 @@ pub(super) struct CommandPermit(Arc<LiveSession>);
 impl CommandPermit {
     /// Lists the command, which has started.
     pub(super) fn started(self, command: Arc<Command>) {
+        // Listed before the drop of `self` uncounts it, so that it counts at every moment.
         self.0.commands().known.push(command);
     }
 }

@@ -77,6 +77,8 @@ impl LiveSession {
             command.log.close();
         }
         let follow = follow(Arc::clone(self), Arc::clone(&command), process, request.timeout, self.limits.log_bytes);
+        // `to_completion` has moved this call to the server's own runtime, so the task outlives the thread of the
+        // request.
         tokio::spawn(follow.in_current_span());
         Ok(command)
     }
@@ -95,8 +97,10 @@ async fn follow(
     let outcome = loop {
         let event = tokio::select! {
             biased;
+            // First, because the end of the container breaks the stream too, and would be logged as a lost command.
             () = session.closed() => break Outcome::Lost,
             () = sleep_until(deadline) => {
+                // The killed command still reports its end, so the loop goes on, without a deadline.
                 deadline = None;
                 if let Err(error) = session.while_open(session.container().signal(command.number, KILL)).await {
                     tracing::warn!(error = error_chain(&error), "a command that took too long cannot be killed");

@@ -40,6 +40,8 @@ pub(super) fn load<T: DeserializeOwned>(folder: &Path) -> io::Result<Loaded<T>> 
                     set_aside(&path, &error)?;
                 }
             },
+            // Never acknowledged: a record gets its name once it is complete. If the removal fails, the next start
+            // tries again.
             Some(UNFINISHED) => drop(fs::remove_file(&path)),
             Some(SET_ASIDE) => {
                 is_whole = false;
@@ -78,6 +80,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
+        // Else a power failure could bring the record back, and with it what a client has deleted.
         Ok(()) => sync_parent(path),
     }
 }

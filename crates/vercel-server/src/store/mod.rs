@@ -100,6 +100,7 @@ impl Store {
             let records = root.join(RECORDS);
             let folders: Vec<_> = Kind::ALL.iter().map(|kind| records.join(kind.folder())).collect();
             let snapshots = records.join(Kind::Snapshot.folder());
+            // Before `Home::open`, which creates the folder.
             let is_new = !snapshots.try_exists().map_err(|error| home::named(&snapshots, &error))?;
             Ok((Home::open([root, records].into_iter().chain(folders).collect())?, is_new))
         })
@@ -195,6 +196,7 @@ impl Store {
         pending.changes.insert(path, text);
         pending.last += 1;
         drop(pending);
+        // If the task is not waiting now, this lets its next wait end at once, so no change is missed.
         self.shared.work.notify_one();
     }
 
@@ -214,6 +216,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        // Wakes the task, which then finds that the store is gone, and ends.
         self.work.notify_one();
     }
 }
@@ -234,6 +237,8 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
         let writer = Arc::clone(&shared);
         let result = blocking(move || {
             let written = changes.into_iter().map(|(path, text)| {
+                // Checked before each write, so that nothing is written into another directory that has taken the place
+                // of this one.
                 let result = writer.home.check_identity().and_then(|()| apply(&path, text.as_deref()));
                 (path, text, result)
             });
@@ -247,6 +252,7 @@ async fn write_all(store: Weak<Shared>, work: Arc<Notify>) {
                 false
             }
         };
+        // After `note`, because `confirm` reads the failures as soon as it sees this number.
         shared.written.send_replace(last);
         drop(shared);
         if has_failed {
@@ -274,6 +280,7 @@ impl Shared {
                 Err(error) => {
                     let fault = pending.record_fault(&error);
                     pending.failed.insert(path.clone(), fault);
+                    // A newer form of the record may be waiting already, and must not be replaced by this one.
                     pending.changes.entry(path).or_insert(text);
                 }
             }

@@ -133,6 +133,7 @@ impl ClientBuilder {
             .tcp_keepalive(KEEP_ALIVE)
             // One stream per connection: on a shared one, a slow reader would block the others.
             .http1_only();
+        // A proxy from the environment variables leads to other hosts, and cannot reach this one's loopback.
         if is_loopback(&base_url) {
             http = http.no_proxy();
         }
@@ -161,6 +162,7 @@ fn is_loopback(url: &Url) -> bool {
 /// Configures TLS with the same cryptography provider as the rest of the platform.
 fn tls(base_url: &Url, roots: Option<&[u8]>) -> Result<ClientConfig, BuildError> {
     let mut store = RootCertStore::empty();
+    // Plain HTTP needs no certificates, so a host without any can use it.
     if base_url.scheme() == "https" {
         let certificates = match roots {
             Some(pem) => CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect(),

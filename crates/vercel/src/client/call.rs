@@ -89,7 +89,9 @@ impl Client {
             check_segment(segment)?;
         }
         let mut url = self.inner.base_url.clone();
+        // `parse_base_url` accepts only URLs with a host, which always have segments.
         if let Ok(mut segments) = url.path_segments_mut() {
+            // A base URL that ends with a slash has an empty last segment.
             segments.pop_if_empty().extend(path);
         }
         url.query_pairs_mut().append_pair("teamId", self.inner.credentials.team_id());
@@ -116,6 +118,7 @@ impl Client {
     /// Sends the call and ignores the body of a successful response.
     pub(super) async fn send_ignoring_body(&self, call: &Call) -> Result<(), VercelError> {
         match self.fetch::<IgnoredAny>(call).await {
+            // A success whose body cannot be read is a success: sending the request again would gain nothing.
             Ok(_) | Err(VercelError::Decode(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -123,6 +126,7 @@ impl Client {
 
     /// Makes one attempt of [`fetch`](Self::fetch).
     pub(super) async fn fetch_once<T: DeserializeOwned>(&self, call: &Call) -> Result<T, VercelError> {
+        // The limit includes the body, because a body that stalls would otherwise be waited for without end.
         let body = within(call.timeout, async {
             let mut response = self.send(call).await?;
             read(&mut response, MAX_RESPONSE_BYTES, call.timeout).await
@@ -149,9 +153,11 @@ impl Client {
 
     /// Makes one attempt and returns when the head of a successful response is there.
     async fn send(&self, call: &Call) -> Result<Response, VercelError> {
+        // The token is taken for each attempt, because it may expire between two of them.
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.inner.credentials.token(self.now())?))
             // A token that cannot be sent in a header was never issued.
             .map_err(|_| VercelError::from_status(401, "the token has characters that no token has"))?;
+        // Keeps the token out of logs that print headers.
         bearer.set_sensitive(true);
         let mut request = self.inner.http.request(call.method.clone(), call.url.clone()).header(AUTHORIZATION, bearer);
         request = match call.body.clone() {

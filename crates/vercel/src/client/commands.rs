@@ -87,6 +87,7 @@ impl Client {
             .call(Method::GET, &["v2", "sandboxes", "sessions", session, "cmd", command])?
             .query(vec![("wait", "true".to_owned())])
             .timeout(limit);
+        // One limit around all attempts, because `fetch` repeats the request.
         within(limit, async { Ok(self.fetch::<CommandResponse>(&call).await?.command) }).await
     }
 

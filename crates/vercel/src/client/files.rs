@@ -21,6 +21,7 @@ impl Client {
         let call = self.call(Method::POST, &["v2", "sandboxes", "sessions", session, "fs", "write"])?;
         let now = u64::try_from(self.now().timestamp()).unwrap_or_default();
         let span = tracing::Span::current();
+        // Compressing a large file takes long enough to hold up other tasks of the thread.
         let packed = tokio::task::spawn_blocking(move || span.in_scope(|| pack(&files, now)))
             .await
             .map_err(std::io::Error::other)

@@ -39,6 +39,7 @@ impl Client {
         let version = if sandbox.runtime.is_some() { "v2" } else { "v3" };
         let body = CreateBody { project_id: self.credentials().project_id(), sandbox };
         let mut call = self.call(Method::POST, &[version, "sandboxes"])?.timeout(self.timeouts().create).json(&body)?;
+        // Without a name, a sandbox whose response got lost could not be found again.
         if sandbox.name.is_none() {
             call = call.non_idempotent();
         }
@@ -73,6 +74,7 @@ impl Client {
             _ => None,
         };
         let is_ours = found.sandbox.tags == wanted.tags
+            // The API may omit the source, so it is compared only if it is there.
             && (found.session.source_snapshot_id.is_none() || found.session.source_snapshot_id.as_ref() == source);
         if is_ours { Ok(found) } else { Err(taken) }
     }

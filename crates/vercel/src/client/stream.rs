@@ -72,6 +72,7 @@ impl CommandEvents {
                 Ok(Some(StreamEvent::Finished(info)))
             }
             Some(StreamLine::Error(error)) => Err(StreamError::from(error).into()),
+            // The last line reports the end of the command. Without it, something in between has ended the stream.
             None => Err(StreamError::EndedEarly.into()),
         }
     }

@@ -85,6 +85,7 @@ mod tests {
 
     #[test]
     fn files_come_out_as_they_went_in() {
+        // Longer than the name in a plain header (100 bytes), but not than name and prefix together.
         let long = format!("vercel/{}/f.txt", "x".repeat(140));
         let files = [
             UploadFile::new("/vercel/hello.txt", "hello"),
@@ -106,6 +107,7 @@ mod tests {
 
     #[test]
     fn a_path_that_leads_out_or_nowhere_is_refused() {
+        // Too long for a plain header, so that `check_path` has to refuse the path.
         let long = "x".repeat(300);
         for path in ["", "/", "../a", "a/../b", &format!("{long}/../b"), &format!("{long}//b"), &format!("{long}\0")] {
             assert!(pack(&[UploadFile::new(path, "")], 0).is_err(), "{path}");

@@ -63,6 +63,7 @@ impl Command for VercelCommand {
         if self.is_over {
             return Ok(());
         }
+        // Marked before the request: the end may arrive before its response, and must count as requested.
         let before = self.target.mark_killed(Some(Instant::now()));
         self.target.kill().await.inspect_err(|_| {
             self.target.mark_killed(before);

@@ -53,6 +53,7 @@ impl Core {
             source,
             timeout: Some(self.options.lifetime(&spec.limits)),
             vcpus: Some(self.options.vcpus(&spec.limits)),
+            // The API's default would take a snapshot of every sandbox at its end.
             persistent: Some(false),
             tags: BTreeMap::from([(TAG.to_owned(), self.options.installation.clone())]),
             network_policy: Some(rules),
@@ -68,6 +69,7 @@ impl Core {
         let forget = async move {
             match core.client.delete_sandbox(&name).await {
                 Ok(_) => {}
+                // The sandbox has ended by itself or was deleted before.
                 Err(error) if error::has_ended(&error) => {}
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,

@@ -11,6 +11,7 @@ pub(super) fn creating(error: VercelError, from_snapshot: bool) -> SandboxError 
         return with(SandboxErrorKind::SnapshotNotFound, "the snapshot is gone, or in another region", error);
     }
     let cannot_now =
+        // 402 says that the account cannot pay for a sandbox now, which may change without a change of the request.
         error.is_unauthorized() || error.is_transient() || error.api().is_some_and(|api| api.status == 402);
     if cannot_now {
         return with(SandboxErrorKind::Unavailable, "the sandbox API makes no sandbox now", error);

@@ -153,6 +153,7 @@ impl Follower {
             tokio::time::sleep(STOP_GRACE).await;
         };
         tokio::select! {
+            // Output and the end that have arrived already count, even if a limit has passed meanwhile.
             biased;
             step = self.source.next() => step,
             () = stopped => Step::Stopped,
@@ -213,12 +214,14 @@ impl Follower {
         let Target { core, session, command, .. } = &*self.target;
         let info = if self.end_expected {
             match core.client.wait_for_command(session, command, core.options.grace).await {
+                // The command goes on after all, so its logs are followed while it runs.
                 Err(VercelError::Timeout(_)) => None,
                 info => Some(info?),
             }
         } else {
             Some(core.client.command(session, command).await?)
         };
+        // Opened after the look at the command: if that had ended, these logs are complete.
         let logs = core.client.command_logs(session, command).await?;
         Ok((logs, info.filter(|info| info.exit_code.is_some())))
     }
@@ -247,13 +250,16 @@ impl Follower {
             .exit_code
             .ok_or_else(|| SandboxError::new(SandboxErrorKind::Failed, "the command ended without an exit code"))?;
         let status = match code {
+            // The API reports a signal as 128 plus its number, which cannot be told from such an exit code.
             129..=159 => ExitStatus::Signal(code - 128),
             code => ExitStatus::Code(code),
         };
+        // Our own measure includes the requests, so it is used only if the API reports none.
         let ran = info.duration_ms.map_or_else(|| self.began.elapsed(), Duration::from_millis);
         let killed = if status != ExitStatus::Signal(SIGKILL) {
             None
         } else if self.target.was_killed_before(self.began + self.wall_clock) || self.is_stopped() {
+            // A kill that was requested after the time was over is not meant here: the time limit came first.
             Some(KillReason::Requested)
         } else {
             (ran + CLOCK_MARGIN >= self.wall_clock).then_some(KillReason::Timeout)

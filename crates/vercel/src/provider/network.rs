@@ -77,6 +77,7 @@ mod tests {
 
     #[test]
     fn what_would_permit_more_than_it_says_is_refused() {
+        // A range without ports means those of the web, so it needs ports too.
         for policy in ["db.example.com:5432", "198.51.100.0/24", "198.51.100.0/24:22", "example.com,[2600::/16]:443"] {
             let error = rules(policy).unwrap_err().to_string();
             assert!(error.contains("no ports"), "{policy}: {error}");

@@ -59,6 +59,7 @@ impl VercelOptions {
     pub(super) fn vcpus(&self, limits: &ResourceLimits) -> u32 {
         self.vcpus.unwrap_or_else(|| match limits.memory_bytes.div_ceil(MEMORY_PER_VCPU) {
             0 | 1 => 1,
+            // The API offers one processor or an even number.
             more => u32::try_from(more.next_multiple_of(2)).unwrap_or(u32::MAX - 1),
         })
     }
@@ -88,6 +89,7 @@ mod tests {
             let limits = ResourceLimits { memory_bytes: mebibytes << 20, ..ResourceLimits::default() };
             VercelOptions::new("test").vcpus(&limits)
         };
+        // Rounded up to the processors that bring enough memory, and from two on to an even number.
         assert_eq!([256, 2048, 2049, 4096, 4097, 9000].map(vcpus), [1, 1, 2, 2, 4, 6]);
         let named = VercelOptions { vcpus: Some(8), ..VercelOptions::new("test") };
         assert_eq!(named.vcpus(&ResourceLimits::default()), 8);

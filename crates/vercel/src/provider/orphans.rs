@@ -39,6 +39,7 @@ impl VercelProvider {
                 .map_err(|error| error::with(SandboxErrorKind::Unavailable, "sandboxes cannot be listed", error))?;
             orphans.extend(page.items.into_iter().filter(|found| self.is_orphan(found)).map(|found| found.name));
             match page.next {
+                // A server that returns the same cursor again would keep this loop going for ever.
                 Some(next) if list.cursor.as_ref() != Some(&next) => list.cursor = Some(next),
                 _ => break,
             }

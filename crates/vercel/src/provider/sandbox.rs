@@ -72,6 +72,7 @@ impl VercelSandbox {
 
     /// Returns the file with its path relative to the root.
     fn absolute(&self, file: SandboxFile) -> UploadFile {
+        // The API unpacks the archive at the root (`X_CWD`), and the paths of the port begin at the working directory.
         UploadFile::new(format!("{}/{}", self.session.cwd.trim_end_matches('/'), file.path), file.contents)
     }
 }
@@ -134,9 +135,11 @@ impl Sandbox for VercelSandbox {
         if self.stage.get() == Stage::Ended {
             return Ok(());
         }
+        // Before the request, because followers then know why their streams end (`Follower::is_stopped`).
         self.stage.set(Stage::Ending);
         match self.core.client.delete_sandbox(self.id.as_str()).await {
             Err(error) if !error::has_ended(&error) => {
+                // The sandbox may still run: its commands can be killed, and `stop` can be tried again.
                 self.stage.set(Stage::Running);
                 Err(error::with(SandboxErrorKind::Failed, "a sandbox cannot be stopped", error))
             }
@@ -165,6 +168,7 @@ async fn freeze(
     session: String,
     expiry: Expiry,
 ) -> Result<NewSnapshot, SandboxError> {
+    // A snapshot ends the session, and with it the streams of commands.
     stage.set(Stage::Ending);
     let made = match core.client.make_snapshot(&session, expiry.kept_for).await {
         Err(error) if !error.had_no_effect() => find_created_snapshot(&core, &id, error).await,
@@ -174,6 +178,7 @@ async fn freeze(
         Ok(info) => {
             stage.set(Stage::Ended);
             let runtime = Handle::current();
+            // The session has ended with the snapshot, but the record of the sandbox would stay.
             core.forget(&runtime, id.as_str().to_owned());
             let key = expiry.key(info.id.clone());
             let snapshot = key.new_snapshot(&info);
@@ -189,6 +194,7 @@ async fn freeze(
 
 /// Checks whether a snapshot was taken although the response got lost.
 async fn find_created_snapshot(core: &Core, id: &SandboxId, lost: VercelError) -> Result<SnapshotInfo, VercelError> {
+    // One is enough: the list begins with the newest, and the sandbox has no other because its name is random.
     let of_it = ListSnapshots { sandbox: Some(id.as_str().to_owned()), limit: Some(1), ..ListSnapshots::default() };
     let found = core.client.list_snapshots(&of_it).await.ok().and_then(|page| page.items.into_iter().next());
     found.filter(|found| found.status == SnapshotStatus::Created).ok_or(lost)

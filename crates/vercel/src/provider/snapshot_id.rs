@@ -52,6 +52,7 @@ impl SnapshotKey {
             Some((id, until)) => (id, Some(DateTime::from_timestamp_millis(until.parse().ok()?)?)),
             None => (id.as_str(), None),
         };
+        // The id becomes a part of a URL's path.
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         (!id.is_empty() && id.bytes().all(known)).then(|| Self { id: id.to_owned(), until })
     }

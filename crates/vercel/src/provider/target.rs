@@ -29,6 +29,7 @@ impl Target {
 
     /// Kills the command, if its sandbox is running. Succeeds if the command has ended.
     pub(super) async fn kill(&self) -> Result<(), SandboxError> {
+        // The end of the sandbox ends the command too, without a request.
         if self.stage.get() != Stage::Running {
             return Ok(());
         }

@@ -82,6 +82,7 @@ impl SandboxProvider for VercelProvider {
             tracing::debug!(snapshot.id = %id, "a sandbox is made from a snapshot");
         }
         let making = VercelSandbox::make(Arc::clone(&self.core), spec, request).in_current_span();
+        // Tracked, so that `shutdown` waits for a sandbox whose caller has gone, and for its deletion.
         match self.core.tasks.spawn(making).await {
             Ok(made) => Ok(Box::new(made?)),
             Err(error) => Err(SandboxError::failed("the making of a sandbox broke off", error)),
@@ -100,6 +101,7 @@ impl SandboxProvider for VercelProvider {
 
     #[tracing::instrument(name = "vercel.snapshot.delete", skip_all, fields(snapshot.id = %id))]
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        // The API has no snapshot with an id that it cannot have issued, so there is nothing to delete.
         let Some(key) = SnapshotKey::parse(id) else { return Ok(()) };
         match self.core.client.delete_snapshot(&key.id).await {
             Ok(_) => Ok(()),
