@@ -152,9 +152,6 @@ impl From<DeployError> for ApiError {
             .retry_after(RETRY_WHEN_AWAY)
             .because(error),
             DeployError::Transpiler(_) | DeployError::BrokeOff(_) => Self::internal(error),
-            DeployError::Sandbox { worker_id, ref source } if source.kind == SandboxErrorKind::StorageFull => {
-                Self::new(ErrorCode::StorageFull, "the platform's storage is full").because(error).about(worker_id)
-            }
             DeployError::Sandbox { worker_id, ref source } => match of_host(source.kind) {
                 Some((code, message)) => {
                     let answer = Self::new(code, message).because(error).about(worker_id);

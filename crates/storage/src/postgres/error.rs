@@ -126,7 +126,7 @@ impl ServerError {
     fn is_passing(&self) -> bool {
         // A full disk (53100) and a missing file (58P01) are in these classes too. They have kinds of their own,
         // because waiting does not mend them.
-        let class = &self.state.code()[..2];
+        let class = self.state.code().get(..2).unwrap_or_default();
         matches!(class, "08" | "53" | "57" | "58") && self.state != SqlState::DISK_FULL && !self.shows_damage()
             || [
                 SqlState::IN_FAILED_SQL_TRANSACTION,
