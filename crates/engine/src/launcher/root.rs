@@ -74,6 +74,8 @@ impl System {
 
     fn lay_over(&self) -> io::Result<OwnedFd> {
         // The lowest layer is last; the kernel does not read its attributes.
+        // Two, because an overlay without an upper layer needs at least two lower ones. By descriptor, because the
+        // sandbox's user may not walk to the data directory.
         let layers = [&self.nothing, &self.root].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
         make_file_system("overlay", |overlay| {
             fsconfig_set_string(overlay, "lowerdir", layers.join(":"))?;
@@ -100,6 +102,7 @@ pub(super) fn build_root(
     order: &CreateSandbox,
 ) -> io::Result<()> {
     let root = step("root", sources.system.mount(overlay))?;
+    // `pivot_root` takes only a mount that is attached. Attached to its own lower layer, it needs no other directory.
     step("root, in its place", move_to(&root, sources.system.root.as_fd()))?;
     rustix::process::fchdir(&root)?;
     if let Some(node) = &sources.system.node {
@@ -107,6 +110,7 @@ pub(super) fn build_root(
         step("node, read-only", mount_attributes(node.as_fd(), READ_ONLY))?;
     }
     step("devices", sources.devices.attach())?;
+    // After the devices, because `dev/null` hides files in it.
     step("process files", mount_proc(isolation))?;
     step("writable files", mount_writable(sources, overlay, order))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;

@@ -86,6 +86,7 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
         return Err(not_ordinary());
     }
     io::copy(entry, &mut file)?;
+    // The mode at the opening is reduced by the umask, and has no effect on a file that existed.
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
