@@ -299,6 +299,7 @@ fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChi
     let mut status: libc::c_int = 0;
     // SAFETY: `rusage` is plain old data for which all zeroes is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // Without `__WALL` the kernel does not report a child whose exit signal is not `SIGCHLD`.
     // SAFETY: both out-pointers are to live locals of the right types.
     let result = unsafe { libc::wait4(which, &raw mut status, options | libc::__WALL, &raw mut usage) };
     if result < 0 {

@@ -132,6 +132,7 @@ pub fn exit_process(code: c_int) -> ! {
     if real.is_null() {
         // SAFETY: fflush with a null pointer flushes all streams; _exit takes an integer and never returns.
         unsafe {
+            // Of what `exit(3)` does, a program's output needs this part.
             libc::fflush(ptr::null_mut());
             libc::_exit(code)
         }
@@ -433,12 +434,14 @@ impl MemoryLayout {
             start_data: field(45),
             end_data: field(46),
             start_brk: field(47),
+            // Read when it is needed, because the heap grows until then.
             brk: 0,
             start_stack: field(28),
             arguments: [0; 2],
             environment: [0; 2],
             auxiliary: 0,
             auxiliary_size: 0,
+            // This value leaves the program as it is.
             program: u32::MAX,
         };
         Ok(Self { map })

@@ -357,6 +357,7 @@ async fn trial(options: &EngineOptions) -> Vec<Finding> {
             vec![Finding::lack(name, FindingStatus::Missing, error.to_string(), remedy)]
         }
     };
+    // Its locks lie in the directory that is removed next.
     drop(started);
     let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(data_dir)).await;
     if !matches!(removed, Ok(Ok(()))) {

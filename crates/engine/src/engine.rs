@@ -137,6 +137,7 @@ impl Engine {
                 return Err(SandboxError { message, ..error });
             }
         }
+        // Weak references, because these tasks run without end and would keep an engine that was dropped.
         tokio::spawn(sweep_snapshots(Arc::downgrade(&engine.core)));
         tokio::spawn(watch_shared_files(Arc::downgrade(&engine.core)));
         tracing::info!(node.version = %engine.node_version, own_uids = engine.core.launcher.own_uids(), "the sandbox engine is ready");
@@ -217,6 +218,7 @@ impl Engine {
 
     /// Ends the launcher and every sandbox. When this returns, none of their processes runs.
     pub async fn shutdown(&self) {
+        // First, so that no sandbox is made ahead while the launcher ends.
         self.core.warm_pool.close();
         self.core.launcher.end().await;
     }
@@ -261,6 +263,7 @@ async fn sweep_snapshots(core: std::sync::Weak<EngineCore>) {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         let (store, now) = (Arc::clone(&core.snapshots), core.now());
+        // A sweep may take long, and must not keep an engine that is dropped meanwhile.
         drop(core);
         let sweep = move || store.sweep(now, rest);
         if let Err(error) = blocking("expired snapshots", sweep).await {
@@ -314,6 +317,7 @@ impl SandboxProvider for Engine {
     fn preload(&self, preload: NodePreload) {
         self.core.preload.set(preload);
         let core = Arc::clone(&self.core);
+        // On the engine's own runtime, because the caller of a plain function may be on none.
         self.core.runtime.spawn(async move { core.rebuild_templates().await });
     }
 

@@ -26,6 +26,7 @@ impl Stamp {
             number: found.ino(),
             size: found.size(),
             mode: found.mode(),
+            // Not the time of the last change of state (`ctime`), which another hard link changes.
             modified: (found.mtime(), found.mtime_nsec()),
         })
     }

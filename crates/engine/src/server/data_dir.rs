@@ -46,6 +46,8 @@ impl DataDir {
         if path.to_str().is_none() {
             return Err(io::Error::other("the path of the data directory is not UTF-8"));
         }
+        // The engine's first. It is refused at once while another server runs; waiting for that server's launcher would
+        // take as long as the server runs.
         let lock = lock_engine(&path)?;
         let launcher_lock = lock_launcher(&path)?;
         let ids = ids.reserve(preferred_range(&path))?;
@@ -191,6 +193,7 @@ pub(crate) fn sweep_cgroups(plan: &CgroupPlan, names: Option<BTreeSet<String>>) 
     loop {
         names.retain(|name| {
             let group = plan.group(name);
+            // In each round, because a process may have forked while the group was listed.
             group.kill();
             group.remove().is_err()
         });

@@ -56,6 +56,8 @@ impl Ranges {
                 Ok(Some(lock)) => return Ok(Reserved { number, _lock: Some(lock) }),
                 Ok(None) => {}
                 Err(error) => {
+                    // No reason not to start: ids in common only let the sandboxes of both servers use up each other's
+                    // limits.
                     tracing::warn!(
                         error = %error,
                         "user ids of {kind} cannot be reserved: another server on this host may use the same ones"

@@ -183,6 +183,8 @@ impl LauncherClient {
     pub(crate) async fn check(&self) -> Result<(), SandboxError> {
         let current = self.current.borrow().clone();
         let connection = current.ok_or_else(|| unavailable("the sandbox launcher is not running"))?;
+        // Shorter than the patience of the whole check (`health::PULSE_PATIENCE`), so that the message is about the
+        // launcher.
         let answered = tokio::time::timeout(PING_PATIENCE, connection.ping()).await;
         answered.map_err(|_| unavailable("the sandbox launcher does not respond"))??;
         if connection.set_aside() >= MOST_SET_ASIDE && *self.running.borrow() > MOST_RETIRED {
@@ -279,6 +281,7 @@ impl LauncherClient {
     /// ended.
     async fn take_over(self: &Arc<Self>, old: &Arc<Connection>) {
         let is_current = self.current.borrow().as_ref().is_some_and(|current| Arc::ptr_eq(current, old));
+        // Marked before the other one is started: several callers may come here meanwhile, and one successor is enough.
         if !is_current || *self.running.borrow() > MOST_RETIRED || !old.retire() {
             return;
         }
@@ -364,6 +367,9 @@ impl LauncherClient {
             LauncherProgram::Path(path) => path.clone(),
         };
         let lock = self.lock.try_clone().map_err(failed)?;
+        // The first process of each sandbox is a fork of the launcher. So it gets neither the server's environment
+        // (with tokens and the database's URL) nor a descriptor besides 0, 1 and 2, and the lock has to be one of
+        // these.
         let child = Command::new(&program)
             // Every sandbox sees this as the command line of its first process.
             .arg0("workers-sandbox")
@@ -384,6 +390,8 @@ impl LauncherClient {
         channel.send(&configure, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
             Some(Received { message: FromLauncher::Configured(features), descriptors }) => {
+                // The launcher compares them itself (`probe`), but finds out only later whether containers have ids of
+                // their own.
                 let required = *self.features.get_or_init(|| features);
                 if !features.includes(required) {
                     return Err(unavailable(
@@ -433,6 +441,7 @@ impl LauncherClient {
     /// Handles a launcher's messages until it ends. If it was the current one, another one is started.
     async fn supervise(self: Arc<Self>, connection: Arc<Connection>, mut child: Child) {
         let ended = connection.follow().await;
+        // Another launcher may already be the current one (`take_over`).
         let was_current = self.current.send_if_modified(|current| {
             let is_this = current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection));
             if is_this {
@@ -455,6 +464,7 @@ impl LauncherClient {
         if was_current {
             self.start_again().await;
         }
+        // Last, because `shut_down` waits for it: until then the cgroups are being swept, or another launcher begins.
         self.running.send_modify(|running| *running -= 1);
     }
 
@@ -485,6 +495,7 @@ async fn end(child: &mut Child, at_once: bool) {
         }
         // Fails if it has exited meanwhile.
         let _ = child.start_kill();
+        // A process that the kernel does not let go does not end even now.
         let _ = tokio::time::timeout(EXIT_PATIENCE, child.wait()).await;
     }
 }

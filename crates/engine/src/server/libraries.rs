@@ -10,6 +10,7 @@ use crate::fault::named;
 /// none.
 pub(super) fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
     // With this variable the loader lists what it would load and exits.
+    // Without the server's environment: `LD_LIBRARY_PATH` and the like are not set in sandboxes.
     let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output();
     let output = output.map_err(|error| named(program.display(), error))?;
     if !output.status.success() {

@@ -34,6 +34,8 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
         made => made?,
     }
     let made = write(node, &copy).and_then(|()| {
+        // A program may name libraries by their place relative to itself (`$ORIGIN`), which leads elsewhere from the
+        // copy.
         if libraries(node)? == libraries(&copy).unwrap_or_default() {
             Ok(copy.clone())
         } else {

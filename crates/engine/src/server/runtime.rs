@@ -115,8 +115,9 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
         write(&directory.join("dev").join(name), b"")?;
     }
     let place = directory.join("usr/bin/node");
-    // On another file system a hard link is not possible; then node is mounted there.
+    // Without links in the path, because a hard link to a symbolic link is that link and not the program.
     let node_file = node.canonicalize().map_err(|error| named(node.display(), error))?;
+    // On another file system a hard link is not possible; then node is mounted there.
     let has_node = fs::hard_link(node_file, &place).is_ok();
     if !has_node {
         write(&place, b"")?;
