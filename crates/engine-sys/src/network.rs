@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 ///
 /// Without `CAP_NET_ADMIN` over the namespace.
 pub fn bring_loopback_up() -> io::Result<()> {
+    // Any socket does: the request applies to the namespace that it was made in.
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // SAFETY: `ifreq` is plain old data for which all zeroes is a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

@@ -41,6 +41,7 @@ impl SingleThread {
             // The first field is the number of the system call that the thread sleeps in, or `running`.
             let state = std::fs::read_to_string(entry.path().join("syscall"))?;
             let number = state.split(' ').next().and_then(|number| number.parse().ok());
+            // Threads of node wait for work on a lock, or in an event loop of their own.
             let sleeps = [libc::SYS_futex, libc::SYS_epoll_pwait].iter().any(|call| Some(*call) == number);
             if !sleeps {
                 return Err(io::Error::other(format!("a thread of the process is busy: {}", state.trim())));

@@ -303,6 +303,7 @@ unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void)
     type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
     type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
     let node_env = NodeEnv { environment };
+    // A panic must not unwind into node's frames.
     let result = std::panic::catch_unwind(|| match RUN_TEMPLATE.get() {
         Some(run_template) if !IS_CHILD.load(Ordering::Acquire) => run_template(node_env),
         _ => Err(io::Error::other("not a template")),
@@ -319,6 +320,7 @@ unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void)
     unsafe {
         match result {
             Ok(text) => {
+                // From here on the replaced functions of the C library leave out the template's threads.
                 IS_CHILD.store(true, Ordering::Release);
                 let create = std::mem::transmute::<*mut c_void, CreateText>(create);
                 create(environment, text.as_ptr().cast(), text.len(), &raw mut value);

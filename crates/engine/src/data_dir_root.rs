@@ -182,6 +182,7 @@ mod tests {
             assert!(path.symlink_metadata().unwrap().is_dir());
         }
         let aside: Vec<_> = fs::read_dir(root.path()).unwrap().map(|item| item.unwrap().path()).collect();
+        // The two new directories, and what lay in their way.
         assert_eq!(aside.len(), 4);
         assert!(aside.iter().any(|path| fs::read(path).is_ok_and(|bytes| bytes == b"kept")));
     }

@@ -124,7 +124,8 @@ fn data_directory(options: &EngineOptions) -> Finding {
 #[must_use]
 pub fn is_in_use(path: &Path) -> bool {
     let Ok(lock) = fs::File::open(path.join("engine.lock")) else { return false };
-    // If we get the lock, it is released as soon as the file is closed.
+    // Shared, so that two such checks at the same time do not take each other for a server. If we get the lock, it is
+    // released as soon as the file is closed.
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
 }
 
@@ -218,9 +219,11 @@ fn seccomp() -> Finding {
 
 fn cgroups(parent: Option<&Path>) -> Finding {
     let name = "cgroups";
+    // Not the name of a server's group, because the trial's group is removed again.
     let trial = format!("workers-doctor-{}", std::process::id());
     match crate::cgroup::discover::discover(parent, &trial) {
         Ok(plan) => {
+            // The parents, because the directories themselves are only the trial's.
             let bases: Vec<_> = plan.bases().into_iter().filter_map(Path::parent).collect();
             let detail = bases.iter().map(|base| base.display().to_string()).collect::<Vec<_>>().join(", ");
             let counts_sockets = plan.counts_sockets();

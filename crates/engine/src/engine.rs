@@ -146,6 +146,7 @@ impl Engine {
 
     /// Runs node in a sandbox, which prints its version and connects to itself.
     async fn try_node(&self) -> Result<String, SandboxError> {
+        // Under every policy a sandbox may connect to itself.
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
         let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
         let args = ["-e", TRIAL].map(str::to_owned).to_vec();
@@ -249,6 +250,7 @@ async fn prepare(
     let isolation = cgroups.zip(made.runtime).map(|(cgroups, runtime)| IsolationSetup {
         cgroups,
         runtime,
+        // All ranges together end below the owner of snapshots' files (`CONTENT_OWNER`).
         first_uid: FIRST_UID + data_dir.id_range() * UIDS_PER_ENGINE,
         may_share_uids: options.allow_shared_user_id,
         omitted: options.omitted_layer,
@@ -285,6 +287,7 @@ async fn watch_shared_files(core: std::sync::Weak<EngineCore>) {
         tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         let error = core.repair().await.err().map(|error| error.message);
+        // Only changes are logged: the same error would come again every two seconds.
         match (&last_error, &error) {
             (None, Some(error)) => tracing::error!(error, "no sandbox can be made"),
             (Some(_), None) => tracing::info!("sandboxes can be made again"),
@@ -303,6 +306,7 @@ impl SandboxProvider for Engine {
 
     #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        // Counted before the attempt, so that a repair by another call during it counts, too.
         let repairs = self.core.shared_files.repairs();
         let error = match self.try_create(spec.clone()).await {
             Err(error) if may_be_about_shared_files(error.kind) => error,

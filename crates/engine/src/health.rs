@@ -128,6 +128,7 @@ fn free_descriptors_of(process: u32) -> Option<u64> {
 fn free_processes() -> Option<u64> {
     let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let free = |group: &std::path::PathBuf| {
+        // The word `max`, for no limit, is no number either.
         let most = number(&group.join("pids.max"))?;
         Some(most.saturating_sub(number(&group.join("pids.current"))?))
     };

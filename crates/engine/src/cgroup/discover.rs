@@ -57,6 +57,7 @@ pub(crate) fn make_bases(below: &CgroupPlan) -> Result<(), String> {
     if let CgroupPlan::V1 { memory, .. } = below {
         v1::limit_all_sockets(memory).map_err(|error| format!("the memory of sockets cannot be limited: {error}"))?;
     }
+    // That a directory can be made does not mean that the kernel has files for limits in it.
     let trial: Group = below.group("trial");
     trial
         .make(GroupLimits { memory_bytes: 64 << 20, processes: 8, dies_as_one: true })

@@ -168,6 +168,7 @@ mod tests {
         for name in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max", SOCKETS] {
             fs::write(tree.path().join(name), "").unwrap();
         }
+        // A quarter of this memory is less than the least for sockets.
         let limits = GroupLimits { memory_bytes: 1 << 20, processes: 7, dies_as_one: true };
         set_limits(tree.path(), tree.path(), limits).unwrap();
         assert_eq!(fs::read_to_string(tree.path().join(SOCKETS)).unwrap(), LEAST_FOR_SOCKETS.to_string());

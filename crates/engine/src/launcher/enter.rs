@@ -73,6 +73,7 @@ pub(super) fn enter(init_setup: InitSetup<'_>) -> i32 {
     drop(released);
     let init = ready.and_then(|InitHandles { work, container }| {
         let defaults = CommandDefaults::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
+        // A second descriptor, because the first one is needed to report a failure.
         Init::new(channel.try_clone()?, lifeline, work, defaults, container)
     });
     match init {

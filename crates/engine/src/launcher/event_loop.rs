@@ -143,6 +143,7 @@ impl Launcher {
                     next_kill,
                     is_replaced: false,
                 };
+                // Until a template was booted once, no timeout wakes the loop for it (`Templates::next_timeout`).
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }

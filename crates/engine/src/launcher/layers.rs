@@ -101,6 +101,7 @@ impl LayerFactory {
     ///
     /// When the slot is beyond [`MOST_CONTAINERS`], or the kernel refuses.
     pub(super) fn layers(&mut self, slot: u32, lower: &str) -> io::Result<(u32, Layers)> {
+        // A copy, because `owners_of` borrows the factory as long as the owners are used.
         let setup = self.setup.clone();
         let owners = match &self.shared {
             Some(shared) => shared,

@@ -124,6 +124,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
             }
             drop(release);
             let ended = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()))?;
+            // Not before the child is reaped, which has to be done in any case.
             match mapped {
                 Err(error) if is_final(&error) => return Ok(false),
                 other => other?,

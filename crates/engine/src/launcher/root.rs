@@ -156,6 +156,7 @@ pub(super) fn mount_proc_at(target: &str, isolation: &IsolationSetup, nothing: &
 fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount_memory("tmp", flags, order.disk_bytes, "0700")?;
+    // `/tmp` does not have the usual mode 1777, because the sandbox has one user.
     for name in ["tmp/tmp", "tmp/upper", "tmp/index"] {
         rustix::fs::mkdir(name, Mode::from_raw_mode(0o755))?;
     }
@@ -165,6 +166,7 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
         mount("overlay", "work", "overlay", flags, Some(options.as_c_str()))?;
     } else {
         let upper = open_path("tmp/upper")?;
+        // Without another owner: this process already is the sandbox's user, whose files the copies have to be.
         copy::copy_tree(sources.lower.as_fd(), upper.as_fd(), None)?;
         bind(&upper, Some("work"))?;
     }

@@ -110,6 +110,7 @@ enum Forked {
 /// Forks. The child returns when it has joined the sandbox and has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     let target = TargetSandbox::new(passed)?;
+    // No process can join a pid namespace; it can only be born into one.
     set_child_pid_namespace(target.init.as_fd())?;
     match clone_sibling(setup.thread)? {
         Cloned::Parent { pid, pidfd } => Ok(Forked::Parent { pid: pid.as_raw_nonzero().get(), pidfd }),

@@ -152,6 +152,7 @@ impl Templates {
 
     /// Returns the index of the template that serves a content.
     fn assigned_to(&self, content: &str) -> Option<usize> {
+        // Without a budget one template serves all contents (`TemplateSetup::budget`).
         let serves_all = self.setup.as_ref().is_some_and(|setup| setup.budget.is_none());
         self.assigned.iter().position(|template| serves_all || template.content == content)
     }
@@ -163,6 +164,7 @@ impl Templates {
     /// Returns how long after the last boot the next one begins. The reason why a template does not boot may pass soon
     /// (no processes or memory left, its files missing), or never (another Node.js).
     fn pause(&self) -> Duration {
+        // Enough to reach the longest pause, and few enough not to overflow.
         let doublings = self.failures.saturating_sub(1).min(16);
         let longest = if self.failures > FAILURES_FOR_GOOD { LONGEST_PAUSE } else { LONG_PAUSE };
         BOOT_INTERVAL.saturating_mul(1 << doublings).min(longest)
@@ -203,6 +205,7 @@ impl Templates {
         let known = match &self.spare {
             _ if self.setup.is_none() || self.failures >= MOST_FAILURES => Some(false),
             Some(spare) if spare.is_ready => Some(true),
+            // While a template boots there is no news.
             _ => self.reported,
         };
         (known != std::mem::replace(&mut self.reported, known)).then_some(known).flatten()
@@ -228,6 +231,7 @@ impl Templates {
                 self.failures = self.failures.saturating_add(u32::from(!spare.is_ready));
                 spare.end();
             }
+            // A spare template has no orders, so there are no results.
             return Vec::new();
         }
         for list in [&mut self.assigned, &mut self.retired] {

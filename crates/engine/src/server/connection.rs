@@ -112,11 +112,13 @@ impl Connection {
             let last = *lock(&self.last_message_at);
             // An idle launcher sends nothing, so its silence before this request does not count.
             if last.max(began).elapsed() >= SILENCE {
+                // Logged once, however many wait for a response.
                 if !self.is_silent.swap(true, Ordering::AcqRel) {
                     tracing::error!(
                         "the sandbox launcher does not respond any more; it is killed, and another one is started"
                     );
                 }
+                // This ends `follow`, and the task that runs it (`supervise`) kills the launcher.
                 self.close();
                 return Err(unavailable("the sandbox launcher does not respond"));
             }

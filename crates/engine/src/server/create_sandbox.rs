@@ -70,6 +70,8 @@ impl LauncherClient {
                 return Ok((connection, expected));
             };
             connection.unregister_sandbox(name);
+            // After another error the launcher may have received the order, and a second one would make a second
+            // sandbox.
             if error.kind != SandboxErrorKind::Unavailable || attempt == ORDER_ATTEMPTS {
                 return Err(error);
             }

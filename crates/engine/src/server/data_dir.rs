@@ -43,6 +43,7 @@ impl DataDir {
     fn open(path: &Path, ids: Ranges) -> io::Result<(Self, File)> {
         // First, so that no other user can put anything in the way of what follows.
         let path = make_data_directory(path)?;
+        // Messages to the launcher are JSON, in which there is no other path.
         if path.to_str().is_none() {
             return Err(io::Error::other("the path of the data directory is not UTF-8"));
         }

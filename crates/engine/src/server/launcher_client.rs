@@ -295,6 +295,7 @@ impl LauncherClient {
                 tracing::error!(error = %error, "no other launcher can be started");
             }
         }
+        // If all its sandboxes had ended before it was retired, no later end closes it.
         old.close_if_done();
     }
 
@@ -336,6 +337,7 @@ impl LauncherClient {
     async fn connection_of(&self, sandbox: &str) -> Result<Arc<Connection>, SandboxError> {
         match self.connections().into_iter().find(|connection| connection.has(sandbox)) {
             Some(connection) => Ok(connection),
+            // It has ended, or its launcher has; the current launcher does not know it and reports that.
             None => self.connection(None).await,
         }
     }
@@ -419,6 +421,8 @@ impl LauncherClient {
         let mut configuration = Configuration { required: self.features(), ..self.configuration.clone() };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
         if let Some(isolation) = &mut configuration.isolation {
+            // The remainders keep the ids within the range of this engine (`UIDS_PER_ENGINE`,
+            // `container::first_of_engine`).
             isolation.first_uid += match isolation.containers {
                 Some(_) => generation % container::LAUNCHERS * container::MOST_CONTAINERS * container::IDS,
                 None => generation % GENERATIONS * MOST_SLOTS,
@@ -449,6 +453,7 @@ impl LauncherClient {
             }
             is_this
         });
+        // Before the launcher's exit, which may take seconds.
         let left = connection.fail_all_waits();
         end(&mut child, connection.is_silent()).await;
         if was_current && !self.is_shutting_down.load(Ordering::Acquire) {
@@ -456,6 +461,7 @@ impl LauncherClient {
         }
         if let Some(isolation) = self.configuration.isolation.clone() {
             let swept = blocking("sweep", move || {
+                // Only those of its own sandboxes, because another launcher's are in the same directories.
                 sweep_cgroups(&isolation.cgroups, Some(left));
                 Ok(())
             });

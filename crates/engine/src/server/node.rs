@@ -70,6 +70,7 @@ mod tests {
     fn a_program_is_copied_whole_and_anew() {
         let directory = tempfile::tempdir().unwrap();
         let (node, own) = (directory.path().join("program"), directory.path().join("own"));
+        // More than one piece, and no whole number of pieces.
         let long: Vec<u8> = (0..PIECE + 12_345).map(|index| index.to_le_bytes()[0]).collect();
         for bytes in [long.as_slice(), b"another"] {
             fs::write(&node, bytes).unwrap();

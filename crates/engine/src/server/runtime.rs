@@ -61,6 +61,7 @@ pub(crate) fn make(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::
     // Made beside the old one and then renamed, so that a sandbox that starts meanwhile gets either the old root or the
     // new one, as a whole.
     let (new, old) = (with_suffix(directory, ".new"), with_suffix(directory, OLD));
+    // A start that was interrupted may have left one.
     remove(&new)?;
     let has_node = make_files(&new, node, shell)?;
     remove(&old)?;

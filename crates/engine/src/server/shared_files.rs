@@ -147,6 +147,7 @@ impl SharedFiles {
 
     /// Repairs what is broken. Returns whether something was.
     fn repair_all(&self) -> io::Result<bool> {
+        // One after the other: a tree that is made again may repair others with it (`Build`).
         for times in 0..MOST_TREES {
             let found = self.find_damage();
             if matches!(found, Ok(None)) {
