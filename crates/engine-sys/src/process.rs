@@ -316,6 +316,7 @@ fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChi
         pid,
         status: ended,
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        // The kernel reports it in units of 1024 bytes.
         max_resident_bytes: u64::try_from(usage.ru_maxrss).unwrap_or_default() * 1024,
     }))
 }

@@ -57,6 +57,7 @@ pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     if isolated {
         let parent = options.cgroup_parent.clone();
         let looked = tokio::task::spawn_blocking(move || host(parent.as_deref())).await;
+        // Checks that panic add no finding; the others go on.
         findings.extend(looked.unwrap_or_default());
     } else {
         findings.push(Finding::lack(

@@ -85,6 +85,7 @@ fn send_packet(socket: BorrowedFd<'_>, kind: u8, body: &[u8], descriptors: &[Bor
 ///
 /// When the packet is not a valid message, or (`WouldBlock`) there is none yet.
 pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<Received<M>>> {
+    // One more for the kind.
     let mut packet = vec![0; INLINE_LIMIT + 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -142,6 +142,7 @@ impl Group {
     /// kernel kills the whole group.
     pub(crate) fn watch_memory(&self) -> Option<OwnedFd> {
         match &self.plan {
+            // Without a watch the kernel still kills a process of the group, and `stats` reports that.
             CgroupPlan::V1 { memory, .. } => v1::watch(memory).ok(),
             CgroupPlan::V2 { .. } => None,
         }

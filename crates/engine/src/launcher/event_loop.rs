@@ -116,6 +116,8 @@ impl Launcher {
         });
         match made {
             Ok((filter, listener, events, lifeline, layers, devices)) => {
+                // Containers may have to share one range of ids although the launcher may map others, so their layers
+                // decide.
                 let features = HostFeatures {
                     own_uids: layers.as_ref().map_or(features.own_uids, LayerFactory::has_own_ids),
                     ..features

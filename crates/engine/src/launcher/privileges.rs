@@ -21,7 +21,8 @@ pub(super) fn take_container_root() -> io::Result<()> {
 
 fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
-    // Without root, `setgroups` is denied in the namespace (`map_ids`). With it, the server's other groups would stay.
+    // The server's other groups must not stay. Without root they do, because `setgroups` is denied in the namespace
+    // (`map_ids`).
     if may_change_groups {
         rustix::thread::set_thread_groups(&[])?;
     }

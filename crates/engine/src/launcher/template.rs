@@ -90,7 +90,7 @@ pub fn run_template(node_env: NodeEnv) -> io::Result<String> {
 
 /// Waits until all other threads of this process are idle.
 fn wait_until_threads_sleep() -> io::Result<SingleThread> {
-    // The checks take a second in all. After five the launcher kills the template (`PATIENCE`).
+    // The checks take about a second in all. After five the launcher kills the template (`PATIENCE`).
     let mut checked = SingleThread::check_others_sleep();
     for _ in 0..SLEEP_CHECKS {
         if checked.is_ok() {

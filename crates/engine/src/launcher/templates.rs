@@ -384,6 +384,7 @@ impl Template {
 /// namespace.
 fn can_set_child_pid_namespace() -> bool {
     let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
+    // With its own namespace, which changes nothing.
     itself.is_ok_and(|itself| set_child_pid_namespace(itself.as_fd()).is_ok())
 }
 

@@ -51,6 +51,7 @@ fn create(work: BorrowedFd<'_>, path: &str) -> io::Result<File> {
 
 /// Opens a directory, and makes it if it is missing.
 fn enter(here: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    // What exists may be a file or a link; the opening below refuses both.
     match mkdirat(here, name, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),

@@ -187,6 +187,7 @@ impl LauncherClient {
         // launcher.
         let answered = tokio::time::timeout(PING_PATIENCE, connection.ping()).await;
         answered.map_err(|_| unavailable("the sandbox launcher does not respond"))??;
+        // With fewer launchers, another one takes over and goes on making sandboxes.
         if connection.set_aside() >= MOST_SET_ASIDE && *self.running.borrow() > MOST_RETIRED {
             return Err(unavailable("too many sandboxes do not end"));
         }
@@ -246,6 +247,7 @@ impl LauncherClient {
     pub(crate) fn try_kill_child(&self, name: CommandName) {
         for connection in self.connections() {
             if connection.has(&name.sandbox) {
+                // Without waiting, because a command that is dropped comes here, too.
                 connection.try_send(&ToLauncher::KillChild(name));
                 return;
             }

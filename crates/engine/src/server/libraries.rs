@@ -26,6 +26,7 @@ fn parse_libraries(listed: &str) -> io::Result<Vec<PathBuf>> {
         if named.starts_with("not found") {
             return Some(Err(io::Error::other(format!("a library is missing: {line}"))));
         }
+        // What has no path, as `linux-vdso`, comes from the kernel.
         let path = named.split(" (").next().filter(|path| path.starts_with('/'))?;
         Some(Ok(PathBuf::from(path)))
     };

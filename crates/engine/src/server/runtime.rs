@@ -108,6 +108,7 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
     for (name, text) in FILES {
         write(&directory.join(name), text.as_bytes())?;
     }
+    // Without the file node still has its own certificates.
     if let Some(certificates) = CERTIFICATES.iter().find_map(|path| fs::read(path).ok()) {
         write(&directory.join("etc/ssl/certs/ca-certificates.crt"), &certificates)?;
     }
