@@ -18,6 +18,7 @@ use tokio::io::unix::AsyncFd;
 pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut numbers: Vec<u32> = kept.iter().filter_map(|one| u32::try_from(one.as_raw_fd()).ok()).collect();
     numbers.sort_unstable();
+    // As an end: each round closes what lies before its number, the last one all that is left.
     numbers.push(u32::MAX);
     let mut first = 3;
     for number in numbers {

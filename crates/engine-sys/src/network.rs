@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 ///
 /// Without `CAP_NET_ADMIN` over the namespace.
 pub fn bring_loopback_up() -> io::Result<()> {
+    // Any socket does: the request applies to the namespace that it was made in.
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     // SAFETY: `ifreq` is plain old data for which all zeroes is a valid value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
@@ -59,6 +60,7 @@ pub fn accept_only_from(socket: impl AsFd, peer: SocketAddr) -> io::Result<()> {
     const LOAD_HALF: u16 = 0x28; // BPF_LD | BPF_H | BPF_ABS
     const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
     const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    // Where the sender's address begins in the header of IPv4 and of IPv6.
     let (offset, address) = match peer.ip().to_canonical() {
         IpAddr::V4(address) => (12, address.octets().to_vec()),
         IpAddr::V6(address) => (8, address.octets().to_vec()),
@@ -86,6 +88,7 @@ pub fn accept_only_from(socket: impl AsFd, peer: SocketAddr) -> io::Result<()> {
         let result = unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), libc::SOL_SOCKET, option, value, size) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     };
+    // Before the lock, which also refuses a first filter.
     set(libc::SO_ATTACH_FILTER, (&raw const program).cast(), size_of::<libc::sock_fprog>())?;
     set(libc::SO_LOCK_FILTER, (&raw const locked).cast(), size_of::<libc::c_int>())
 }

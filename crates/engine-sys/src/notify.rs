@@ -119,6 +119,8 @@ impl NotifyFd {
         // SAFETY: `space` is as long as the structure at least, aligned, and initialised; any bytes are a valid value
         // of its integers.
         let response = unsafe { &mut *space.as_mut_ptr().cast::<libc::seccomp_notif_resp>() };
+        // The flags stay 0. With the flag "continue" the kernel would make the call itself, with arguments that the
+        // sandbox may have changed since they were checked.
         response.id = id;
         response.error = result.map_or_else(|error| -error.raw_os_error(), |()| 0);
         // SAFETY: the request reads one `seccomp_notif_resp` of the kernel's size; `space` is at least that long and
@@ -137,6 +139,7 @@ impl NotifyFd {
     pub fn install(&self, id: u64, descriptor: BorrowedFd<'_>, number: i32, close_at_exec: bool) -> io::Result<()> {
         let request = libc::seccomp_notif_addfd {
             id,
+            // Under the given number, because the program goes on with the descriptor that it has passed to the call.
             flags: u32::try_from(libc::SECCOMP_ADDFD_FLAG_SETFD).map_err(io::Error::other)?,
             srcfd: descriptor.as_raw_fd().unsigned_abs(),
             newfd: number.unsigned_abs(),

@@ -41,6 +41,7 @@ impl SingleThread {
             // The first field is the number of the system call that the thread sleeps in, or `running`.
             let state = std::fs::read_to_string(entry.path().join("syscall"))?;
             let number = state.split(' ').next().and_then(|number| number.parse().ok());
+            // Threads of node wait for work on a lock, or in an event loop of their own.
             let sleeps = [libc::SYS_futex, libc::SYS_epoll_pwait].iter().any(|call| Some(*call) == number);
             if !sleeps {
                 return Err(io::Error::other(format!("a thread of the process is busy: {}", state.trim())));
@@ -299,6 +300,7 @@ fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChi
     let mut status: libc::c_int = 0;
     // SAFETY: `rusage` is plain old data for which all zeroes is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // Without `__WALL` the kernel does not report a child whose exit signal is not `SIGCHLD`.
     // SAFETY: both out-pointers are to live locals of the right types.
     let result = unsafe { libc::wait4(which, &raw mut status, options | libc::__WALL, &raw mut usage) };
     if result < 0 {
@@ -314,6 +316,7 @@ fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChi
         pid,
         status: ended,
         cpu: time(usage.ru_utime) + time(usage.ru_stime),
+        // The kernel reports it in units of 1024 bytes.
         max_resident_bytes: u64::try_from(usage.ru_maxrss).unwrap_or_default() * 1024,
     }))
 }

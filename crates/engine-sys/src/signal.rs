@@ -76,6 +76,7 @@ pub fn reset_signals() {
         // fine.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+    // Last, because a signal that waits would still run a handler of the parent's.
     unblock_signals();
 }
 

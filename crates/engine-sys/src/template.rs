@@ -132,6 +132,7 @@ pub fn exit_process(code: c_int) -> ! {
     if real.is_null() {
         // SAFETY: fflush with a null pointer flushes all streams; _exit takes an integer and never returns.
         unsafe {
+            // Of what `exit(3)` does, a program's output needs this part.
             libc::fflush(ptr::null_mut());
             libc::_exit(code)
         }
@@ -302,6 +303,7 @@ unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void)
     type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
     type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
     let node_env = NodeEnv { environment };
+    // A panic must not unwind into node's frames.
     let result = std::panic::catch_unwind(|| match RUN_TEMPLATE.get() {
         Some(run_template) if !IS_CHILD.load(Ordering::Acquire) => run_template(node_env),
         _ => Err(io::Error::other("not a template")),
@@ -318,6 +320,7 @@ unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void)
     unsafe {
         match result {
             Ok(text) => {
+                // From here on the replaced functions of the C library leave out the template's threads.
                 IS_CHILD.store(true, Ordering::Release);
                 let create = std::mem::transmute::<*mut c_void, CreateText>(create);
                 create(environment, text.as_ptr().cast(), text.len(), &raw mut value);
@@ -433,12 +436,14 @@ impl MemoryLayout {
             start_data: field(45),
             end_data: field(46),
             start_brk: field(47),
+            // Read when it is needed, because the heap grows until then.
             brk: 0,
             start_stack: field(28),
             arguments: [0; 2],
             environment: [0; 2],
             auxiliary: 0,
             auxiliary_size: 0,
+            // This value leaves the program as it is.
             program: u32::MAX,
         };
         Ok(Self { map })

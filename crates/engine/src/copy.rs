@@ -98,6 +98,7 @@ impl Walk {
             let text = name.to_str().map_err(|_| io::Error::other("a file name that is not UTF-8"))?;
             let path = format!("{prefix}{text}");
             let named = |error: io::Error| fault::named(&path, error);
+            // Before anything is opened, so that pipes and devices are skipped without opening them.
             let kind = match FileType::from_raw_mode(statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
                 FileType::Directory => {
                     let source = open(from, text, FILE_FLAGS | OFlags::DIRECTORY).map_err(named)?;
@@ -125,6 +126,7 @@ impl Walk {
     fn new_directory(&self, to: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
         mkdirat(to, name, DIRECTORY_MODE)?;
         let made = open(to, name, FILE_FLAGS | OFlags::DIRECTORY)?;
+        // The umask takes bits from the mode with which something is made.
         fchmod(&made, DIRECTORY_MODE)?;
         give_away(&made, self.owner)?;
         Ok(made)

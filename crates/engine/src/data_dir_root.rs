@@ -110,6 +110,7 @@ pub(crate) fn make_below(top: &Path, inner: &Path) -> io::Result<()> {
 /// When it cannot be moved.
 pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
     let mut aside = path.as_os_str().to_owned();
+    // A new name each time, so that nothing that was set aside before is replaced.
     aside.push(format!(".aside-{}", Uuid::new_v4().simple()));
     let aside = PathBuf::from(aside);
     fs::rename(path, &aside).map_err(|error| named(format_args!("{} is in the way", path.display()), error))?;
@@ -123,6 +124,7 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
 ///
 /// When a part of it cannot be removed.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    // Of a link, the link itself is removed and not what it leads to.
     let removed = match path.symlink_metadata() {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
@@ -182,6 +184,7 @@ mod tests {
             assert!(path.symlink_metadata().unwrap().is_dir());
         }
         let aside: Vec<_> = fs::read_dir(root.path()).unwrap().map(|item| item.unwrap().path()).collect();
+        // The two new directories, and what lay in their way.
         assert_eq!(aside.len(), 4);
         assert!(aside.iter().any(|path| fs::read(path).is_ok_and(|bytes| bytes == b"kept")));
     }

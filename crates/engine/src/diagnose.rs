@@ -57,6 +57,7 @@ pub async fn diagnose(options: &EngineOptions) -> Vec<Finding> {
     if isolated {
         let parent = options.cgroup_parent.clone();
         let looked = tokio::task::spawn_blocking(move || host(parent.as_deref())).await;
+        // Checks that panic add no finding; the others go on.
         findings.extend(looked.unwrap_or_default());
     } else {
         findings.push(Finding::lack(
@@ -124,7 +125,8 @@ fn data_directory(options: &EngineOptions) -> Finding {
 #[must_use]
 pub fn is_in_use(path: &Path) -> bool {
     let Ok(lock) = fs::File::open(path.join("engine.lock")) else { return false };
-    // If we get the lock, it is released as soon as the file is closed.
+    // Shared, so that two such checks at the same time do not take each other for a server. If we get the lock, it is
+    // released as soon as the file is closed.
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
 }
 
@@ -218,9 +220,11 @@ fn seccomp() -> Finding {
 
 fn cgroups(parent: Option<&Path>) -> Finding {
     let name = "cgroups";
+    // Not the name of a server's group, because the trial's group is removed again.
     let trial = format!("workers-doctor-{}", std::process::id());
     match crate::cgroup::discover::discover(parent, &trial) {
         Ok(plan) => {
+            // The parents, because the directories themselves are only the trial's.
             let bases: Vec<_> = plan.bases().into_iter().filter_map(Path::parent).collect();
             let detail = bases.iter().map(|base| base.display().to_string()).collect::<Vec<_>>().join(", ");
             let counts_sockets = plan.counts_sockets();
@@ -357,6 +361,7 @@ async fn trial(options: &EngineOptions) -> Vec<Finding> {
             vec![Finding::lack(name, FindingStatus::Missing, error.to_string(), remedy)]
         }
     };
+    // Its locks lie in the directory that is removed next.
     drop(started);
     let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(data_dir)).await;
     if !matches!(removed, Ok(Ok(()))) {

@@ -137,6 +137,7 @@ impl Engine {
                 return Err(SandboxError { message, ..error });
             }
         }
+        // Weak references, because these tasks run without end and would keep an engine that was dropped.
         tokio::spawn(sweep_snapshots(Arc::downgrade(&engine.core)));
         tokio::spawn(watch_shared_files(Arc::downgrade(&engine.core)));
         tracing::info!(node.version = %engine.node_version, own_uids = engine.core.launcher.own_uids(), "the sandbox engine is ready");
@@ -145,6 +146,7 @@ impl Engine {
 
     /// Runs node in a sandbox, which prints its version and connects to itself.
     async fn try_node(&self) -> Result<String, SandboxError> {
+        // Under every policy a sandbox may connect to itself.
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
         let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
         let args = ["-e", TRIAL].map(str::to_owned).to_vec();
@@ -217,6 +219,7 @@ impl Engine {
 
     /// Ends the launcher and every sandbox. When this returns, none of their processes runs.
     pub async fn shutdown(&self) {
+        // First, so that no sandbox is made ahead while the launcher ends.
         self.core.warm_pool.close();
         self.core.launcher.end().await;
     }
@@ -247,6 +250,7 @@ async fn prepare(
     let isolation = cgroups.zip(made.runtime).map(|(cgroups, runtime)| IsolationSetup {
         cgroups,
         runtime,
+        // All ranges together end below the owner of snapshots' files (`CONTENT_OWNER`).
         first_uid: FIRST_UID + data_dir.id_range() * UIDS_PER_ENGINE,
         may_share_uids: options.allow_shared_user_id,
         omitted: options.omitted_layer,
@@ -261,6 +265,7 @@ async fn sweep_snapshots(core: std::sync::Weak<EngineCore>) {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         let (store, now) = (Arc::clone(&core.snapshots), core.now());
+        // A sweep may take long, and must not keep an engine that is dropped meanwhile.
         drop(core);
         let sweep = move || store.sweep(now, rest);
         if let Err(error) = blocking("expired snapshots", sweep).await {
@@ -282,6 +287,7 @@ async fn watch_shared_files(core: std::sync::Weak<EngineCore>) {
         tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
         let error = core.repair().await.err().map(|error| error.message);
+        // Only changes are logged: the same error would come again every two seconds.
         match (&last_error, &error) {
             (None, Some(error)) => tracing::error!(error, "no sandbox can be made"),
             (Some(_), None) => tracing::info!("sandboxes can be made again"),
@@ -300,6 +306,7 @@ impl SandboxProvider for Engine {
 
     #[tracing::instrument(name = "engine.sandbox.create", skip_all)]
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
+        // Counted before the attempt, so that a repair by another call during it counts, too.
         let repairs = self.core.shared_files.repairs();
         let error = match self.try_create(spec.clone()).await {
             Err(error) if may_be_about_shared_files(error.kind) => error,
@@ -314,6 +321,7 @@ impl SandboxProvider for Engine {
     fn preload(&self, preload: NodePreload) {
         self.core.preload.set(preload);
         let core = Arc::clone(&self.core);
+        // On the engine's own runtime, because the caller of a plain function may be on none.
         self.core.runtime.spawn(async move { core.rebuild_templates().await });
     }
 

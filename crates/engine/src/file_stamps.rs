@@ -26,6 +26,7 @@ impl Stamp {
             number: found.ino(),
             size: found.size(),
             mode: found.mode(),
+            // Not the time of the last change of state (`ctime`), which another hard link changes.
             modified: (found.mtime(), found.mtime_nsec()),
         })
     }
@@ -97,6 +98,7 @@ mod tests {
         let file = root.path().join("file");
         let changes: [&dyn Fn(); 4] = [
             &|| fs::File::options().write(true).open(&file).unwrap().set_len(0).unwrap(),
+            // As long as before, so that the size does not show the change.
             &|| fs::write(&file, "test").unwrap(),
             &|| {
                 fs::write(root.path().join("other"), "text").unwrap();

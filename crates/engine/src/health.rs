@@ -97,6 +97,7 @@ pub(crate) fn storage(data_dir: &Path) -> Option<Fault> {
     } else if found.f_bavail.saturating_mul(found.f_frsize) < LEAST_ROOM {
         format!("the file system of {path} is full")
     } else if found.f_files > 0 && found.f_favail == 0 {
+        // File systems that make inodes as they are needed, such as btrfs, report that they have none at all.
         format!("the file system of {path} has no room for another file")
     } else {
         return None;
@@ -108,6 +109,7 @@ fn free_descriptors() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile).current?;
     match fs::read_dir("/proc/self/fd") {
         Ok(open) => Some(limit.saturating_sub(u64::try_from(open.count()).ok()?)),
+        // Listing takes a descriptor itself.
         Err(_) => Some(0),
     }
 }
@@ -126,6 +128,7 @@ fn free_descriptors_of(process: u32) -> Option<u64> {
 fn free_processes() -> Option<u64> {
     let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let free = |group: &std::path::PathBuf| {
+        // The word `max`, for no limit, is no number either.
         let most = number(&group.join("pids.max"))?;
         Some(most.saturating_sub(number(&group.join("pids.current"))?))
     };
@@ -135,6 +138,7 @@ fn free_processes() -> Option<u64> {
 /// Makes a snapshot and a sandbox from it, as a deploy and an invocation do, and removes both. After a success it is
 /// not repeated for [`FRESH`], because any client may ask for it.
 async fn trial(core: &Arc<EngineCore>) -> Result<(), SandboxError> {
+    // Held during the trial, so that probes that come at the same time share one.
     let mut last = core.last_trial.lock().await;
     if last.is_some_and(|last| last.elapsed() < FRESH) {
         return Ok(());

@@ -82,6 +82,8 @@ mod tests {
         let smallest =
             Resources { sandboxes: 1, memory_bytes: 64 << 20, millicores: 1000, pids: 100, descriptors: 100 };
         assert_eq!(smallest.shortage(host), None, "{host:?}");
+        // 2^60 bytes or more would be the number that version 1 writes for no limit; the kernel has at most 2^22
+        // process ids.
         assert!(host.memory_bytes < 1 << 60 && host.pids <= 1 << 22, "{host:?}");
     }
 

@@ -483,6 +483,7 @@ pub(crate) struct Exited {
 impl Exited {
     /// Makes the record of a command that was killed and of which nothing was measured.
     pub(crate) const fn killed(command: u32, kill_requested: bool) -> Self {
+        // 9 is `SIGKILL`.
         Self { command, status: Err(9), cpu_micros: 0, max_resident_bytes: 0, kill_requested }
     }
 

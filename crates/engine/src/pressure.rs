@@ -53,6 +53,7 @@ fn stalled() -> Option<Duration> {
     static OPENED: OnceLock<Option<File>> = OnceLock::new();
     let file = OPENED.get_or_init(|| File::open(FILE).ok()).as_ref()?;
     let mut space = [0; 256];
+    // From a given position, because all threads share the descriptor.
     let length = file.read_at(&mut space, 0).ok()?;
     total(std::str::from_utf8(space.get(..length)?).ok()?)
 }

@@ -73,6 +73,7 @@ fn send_packet(socket: BorrowedFd<'_>, kind: u8, body: &[u8], descriptors: &[Bor
         return Err(io::Error::other("too many descriptors for one message"));
     }
     let parts = [IoSlice::new(std::slice::from_ref(&kind)), IoSlice::new(body)];
+    // A closed socket is to be an error here, and not a signal that ends the process.
     rustix::io::retry_on_intr(|| rustix::net::sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
     Ok(())
 }
@@ -84,6 +85,7 @@ fn send_packet(socket: BorrowedFd<'_>, kind: u8, body: &[u8], descriptors: &[Bor
 ///
 /// When the packet is not a valid message, or (`WouldBlock`) there is none yet.
 pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<Received<M>>> {
+    // One more for the kind.
     let mut packet = vec![0; INLINE_LIMIT + 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -100,6 +102,7 @@ pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Opti
         .flatten()
         .collect();
     let message = match packet.get(..answer.bytes) {
+        // A packet of ours has at least one byte, its kind.
         None | Some([]) => return Ok(None),
         Some([INLINE, body @ ..]) => serde_json::from_slice(body)?,
         Some([IN_MEMORY_FILE, ..]) => {
@@ -130,6 +133,7 @@ pub(crate) fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
 /// When it cannot be read.
 pub(crate) fn read_from_start(file: OwnedFd) -> io::Result<Vec<u8>> {
     let mut file = std::fs::File::from(file);
+    // The position is shared with the sender's descriptor, and the sender has written up to the end.
     file.rewind()?;
     let mut content = Vec::new();
     file.read_to_end(&mut content)?;

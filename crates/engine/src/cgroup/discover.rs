@@ -57,6 +57,7 @@ pub(crate) fn make_bases(below: &CgroupPlan) -> Result<(), String> {
     if let CgroupPlan::V1 { memory, .. } = below {
         v1::limit_all_sockets(memory).map_err(|error| format!("the memory of sockets cannot be limited: {error}"))?;
     }
+    // That a directory can be made does not mean that the kernel has files for limits in it.
     let trial: Group = below.group("trial");
     trial
         .make(GroupLimits { memory_bytes: 64 << 20, processes: 8, dies_as_one: true })
@@ -102,6 +103,7 @@ fn groups_of(hierarchies: &[Hierarchy], own: &str, controller: &str) -> Vec<Path
 /// Parses the mounted hierarchies from `/proc/self/mountinfo`.
 fn parse_mounts(text: &str) -> Vec<Hierarchy> {
     let parse = |line: &str| {
+        // The number of fields before the separator varies.
         let (fields, tail) = line.split_once(" - ")?;
         let mut fields = fields.split(' ').skip(3);
         let (root, mounted_at) = (fields.next()?.into(), fields.next()?.into());
@@ -123,6 +125,7 @@ fn parse_mounts(text: &str) -> Vec<Hierarchy> {
 /// version 2.
 fn own_directory(hierarchy: &Hierarchy, own: &str, controller: &str) -> Option<PathBuf> {
     own.lines().find_map(|line| {
+        // The path comes last and may contain colons.
         let mut fields = line.splitn(3, ':').skip(1);
         let names = fields.next()?;
         let path = fields.next()?;
@@ -141,6 +144,8 @@ fn plan(hierarchies: &[Hierarchy], own: &str, parent: Option<&Path>) -> Result<C
         let hierarchy = hierarchies.iter().find(|one| one.controllers.iter().any(|name| name == controller))?;
         directory(hierarchy, controller)
     };
+    // Version 1 first: on a host that has both, a controller is in one of them only, and version 2 lacks those of
+    // version 1.
     match (v1("memory"), v1("pids")) {
         (Some(memory), Some(pids)) => {
             return Ok(CgroupPlan::V1 { memory, pids, cpuacct: v1("cpuacct"), cpu: v1("cpu") });
@@ -165,6 +170,7 @@ fn prepare_v2(own: &Path, hierarchies: &[Hierarchy]) -> Result<CgroupPlan, Strin
     if alone && has_controllers(&available).is_ok() {
         candidates.push(own.to_path_buf());
     }
+    // Only the root group may have both processes and groups with controllers.
     candidates.extend(hierarchies.iter().find(|one| one.unified).map(|one| one.mounted_at.clone()));
     let mut reason = has_controllers(&available).err();
     for base in candidates {

@@ -142,6 +142,7 @@ impl Group {
     /// kernel kills the whole group.
     pub(crate) fn watch_memory(&self) -> Option<OwnedFd> {
         match &self.plan {
+            // Without a watch the kernel still kills a process of the group, and `stats` reports that.
             CgroupPlan::V1 { memory, .. } => v1::watch(memory).ok(),
             CgroupPlan::V2 { .. } => None,
         }
@@ -192,6 +193,7 @@ impl Group {
 
     /// Returns the processes in it.
     pub(crate) fn processes(&self) -> HashSet<Pid> {
+        // In all directories, because a process joins one after the other; the set removes those that are in several.
         let listed = self.plan.bases().into_iter().map(|directory| fs::read_to_string(directory.join("cgroup.procs")));
         let listed: Vec<_> = listed.filter_map(Result::ok).collect();
         listed.iter().flat_map(|text| text.lines()).filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()

@@ -44,10 +44,12 @@ fn most_for_sockets() -> u64 {
 
 fn read_most_for_sockets() -> u64 {
     let most = |name: &str| {
+        // Of the three numbers in the file, the last one is the limit.
         let pages: u64 = fs::read_to_string(name).ok()?.split_whitespace().last()?.parse().ok()?;
         pages.checked_mul(u64::try_from(rustix::param::page_size()).ok()?)
     };
     let most = ["/proc/sys/net/ipv4/tcp_mem", "/proc/sys/net/ipv4/udp_mem"].into_iter().filter_map(most).min();
+    // If neither file can be read, each group still gets the least (`write_if_there`).
     most.unwrap_or_default() / 2
 }
 
@@ -66,6 +68,7 @@ pub(super) fn set_limits(memory: &Path, pids: &Path, limits: GroupLimits) -> io:
         &memory.join(SOCKETS),
         (limits.memory_bytes / PART_OF_MEMORY).min(most_for_sockets() / PART_OF_ALL),
     )?;
+    // Before the limit with swap, which the kernel does not accept below this one.
     write(&memory.join("memory.limit_in_bytes"), &bytes)?;
     // The limit of memory and swap together is the same as of memory alone, so there is no swap. A kernel without swap
     // accounting lacks the file; there we set swappiness to 0.
@@ -165,6 +168,7 @@ mod tests {
         for name in ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max", SOCKETS] {
             fs::write(tree.path().join(name), "").unwrap();
         }
+        // A quarter of this memory is less than the least for sockets.
         let limits = GroupLimits { memory_bytes: 1 << 20, processes: 7, dies_as_one: true };
         set_limits(tree.path(), tree.path(), limits).unwrap();
         assert_eq!(fs::read_to_string(tree.path().join(SOCKETS)).unwrap(), LEAST_FOR_SOCKETS.to_string());

@@ -54,6 +54,7 @@ pub(super) fn check_own_isolation(
     host: &NamespaceIds,
     privileges: ExpectedPrivileges,
 ) -> io::Result<()> {
+    // The launcher has read the host's numbers, because no file in the sandbox shows them any more.
     if let Some(kind) = proc_self.namespaces()?.shared_with(host) {
         return Err(missing(format!("the {kind} namespace is the host's")));
     }
@@ -81,6 +82,7 @@ pub(super) fn check_cgroups(proc_self: &ProcSelf, plan: &CgroupPlan, sandbox: &s
 }
 
 fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()> {
+    // Only those that limit something: `cpuacct` and `cpu` are no part of the isolation.
     let controllers: &[&str] = match plan {
         CgroupPlan::V1 { .. } => &["memory", "pids"],
         CgroupPlan::V2 { .. } => &[""],
@@ -90,6 +92,8 @@ fn is_in_groups(groups: &str, plan: &CgroupPlan, sandbox: &str) -> io::Result<()
             let mut fields = line.splitn(3, ':').skip(1);
             let names = fields.next().unwrap_or_default();
             let path = fields.next().unwrap_or_default();
+            // The last part of the path is enough: no two sandboxes have the same name, and what comes before it
+            // depends on the group that the server runs in.
             names.split(',').any(|name| name == *controller) && path.rsplit('/').next() == Some(sandbox)
         });
         if !is_in {
@@ -123,6 +127,7 @@ fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Resu
         ExpectedPrivileges::ContainerRoot { capabilities } => (0, capabilities),
     };
     for name in ["Uid", "Gid"] {
+        // The line has four ids: real, effective, saved and that for files. A process may go back to each of them.
         let is_other = |word: &str| word.parse() != Ok(id);
         if status.field(name)?.split_whitespace().any(is_other) {
             return Err(missing(format!("`{name}` is {}", status.field(name)?)));
@@ -136,6 +141,7 @@ fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Resu
             return Err(missing(format!("`{name}` is {found:x}, not {expected:x}")));
         }
     }
+    // The users of a container become others by set-user-id programs, which `no_new_privs` would rule out.
     if privileges == ExpectedPrivileges::Worker && status.number("NoNewPrivs")? != 1 {
         return Err(missing("programs may gain rights"));
     }
@@ -204,6 +210,7 @@ mod tests {
 
     #[test]
     fn a_map_with_root_of_the_host_is_refused() {
+        // The first id of sandboxes (`FIRST_UID`), and the owner of snapshots' files (`CONTENT_OWNER`).
         check_map("uid_map", "      1000 1879048192          1\n      1001 1895825408          1\n").unwrap();
         for map in ["1000 0 1\n", "0 0 4294967295\n", "1000 1879048192 1\n0 0 1\n", "", "nonsense\n"] {
             check_map("uid_map", map).unwrap_err();

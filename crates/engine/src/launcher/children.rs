@@ -99,6 +99,7 @@ fn unknown_children(known: &[Pid]) -> Vec<Pid> {
 /// Kills a child and reaps it, if it ends within about 100 ms; otherwise a later call reaps it.
 pub(super) fn kill_and_reap(pid: Pid) {
     let _ = rustix::process::kill_process(pid, Signal::KILL);
+    // No longer, because a launcher that waits holds up all sandboxes.
     for _ in 0..100 {
         if !matches!(try_wait_for(pid), Ok(None)) {
             return;
@@ -109,6 +110,7 @@ pub(super) fn kill_and_reap(pid: Pid) {
 
 /// Returns the children of a single-threaded process, read from `/proc`.
 pub(super) fn children(pid: Pid) -> Vec<Pid> {
+    // The file is missing when the process has ended.
     let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     listed.split_whitespace().filter_map(|word| Pid::from_raw(word.parse().ok()?)).collect()
 }

@@ -79,6 +79,7 @@ impl Starting {
         // When the program runs, the pipe closes without any bytes in it.
         let mut report = [0; 5];
         match rustix::io::retry_on_intr(|| rustix::io::read(&self.report, &mut report)) {
+            // A pipe passes a write this short in one piece, so there are all five bytes or none.
             Ok(5) => {
                 let [a, b, c, d, in_directory] = report;
                 Err(NotStarted { errno: i32::from_ne_bytes([a, b, c, d]), in_directory: in_directory != 0 })
@@ -93,6 +94,7 @@ impl CommandDefaults {
         let null = null_device()?;
         let mut environment = environment::of_worker();
         if !is_isolated && let Some(directory) = Path::new(node).parent() {
+            // The host's node may lie anywhere, and no root with node at a fixed place has been made.
             environment[0].1 = format!("{}:/usr/local/bin:/usr/bin:/bin", directory.display());
         }
         Ok(Self { thread, null, is_isolated, environment })
@@ -115,17 +117,20 @@ pub(super) fn start(
     let candidates = if run.program.contains('/') {
         vec![run.program.clone()]
     } else {
+        // By the command's own `PATH`. `execvp` would search the one of this process.
         path.split(':').map(|directory| format!("{directory}/{}", run.program)).collect()
     };
     let arguments = [run.program.clone()].into_iter().chain(run.args.iter().cloned()).collect();
     let environment = environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let image = CommandImage::new(candidates, arguments, environment)
+        // A text contains NUL. The report has room for an error number only.
         .map_err(|_| io::Error::from_raw_os_error(rustix::io::Errno::INVAL.raw_os_error()))?;
 
     let (report, fail) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(io::Error::from)?;
     let Some(pid) = fork_process(defaults.thread)? else {
         let reason = become_command(defaults, run.container.as_ref(), &image, work, streams, &fail);
         let [a, b, c, d] = reason.errno.to_ne_bytes();
+        // Fails if the init is gone; then no process waits for the reason.
         let _ = rustix::io::write(&fail, &[a, b, c, d, u8::from(reason.in_directory)]);
         exit_now(127)
     };
@@ -158,6 +163,7 @@ fn become_command(
         reset_signals();
         let Some(order) = container else { return Ok(()) };
         let user = User::of(order.as_root);
+        // Before the directory is entered, so that the user's own rights decide whether it may be.
         user.take()?;
         let directory = order.directory.as_deref().unwrap_or(user.start);
         rustix::process::chdir(directory).map_err(|error| NotStarted::new(&error.into(), true))

@@ -85,6 +85,7 @@ impl Parts {
 /// changes, of the root and of `/usr`.
 pub(super) fn build(parts: &Parts, isolation: &IsolationSetup, order: &CreateSandbox) -> io::Result<[OwnedFd; 2]> {
     rustix::process::fchdir(&parts.stage)?;
+    // Without `NOSUID`, because set-user-id programs have to work in a container.
     step("files in memory", mount_memory("container", MountFlags::NODEV, order.disk_bytes, "0755"))?;
     rustix::process::chdir("container")?;
     for name in
@@ -92,6 +93,8 @@ pub(super) fn build(parts: &Parts, isolation: &IsolationSetup, order: &CreateSan
     {
         rustix::fs::mkdir(*name, Mode::from_raw_mode(0o755))?;
     }
+    // Opened here, because no path leads to them once the root is changed. The server reads them when the container is
+    // frozen.
     let changes = [open_directory(CHANGES[0])?, open_directory(CHANGES[1])?];
     let sealed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     step("nothing", mount("tmpfs", EMPTY, "tmpfs", sealed, None))?;
@@ -103,6 +106,7 @@ pub(super) fn build(parts: &Parts, isolation: &IsolationSetup, order: &CreateSan
         step(name, own_directory(&root, name))?;
     }
     let home = step("home", own_directory(&root, HOME.trim_start_matches('/')))?;
+    // No link can be in the way of this path: `own_directory` has checked `usr`, and nothing runs in the container yet.
     step("usr", overlay("root/usr", 1, &of_usr))?;
 
     rustix::process::chdir("root")?;
@@ -142,6 +146,7 @@ fn own_directory(root: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
 
 fn overlay(target: &str, number: usize, below: &str) -> io::Result<()> {
     let (changes, index) = (CHANGES[number], INDEX[number]);
+    // In a user namespace an overlay cannot use the attributes `trusted.overlay.*`, so it uses those of users.
     let options = c_string(format!("lowerdir={below},upperdir={changes},workdir={index},userxattr"))?;
     Ok(mount("overlay", target, "overlay", MountFlags::NODEV, Some(options.as_c_str()))?)
 }
@@ -165,8 +170,10 @@ fn attach_layers(layers: &Layers) -> io::Result<[String; 2]> {
 /// Mounts the devices on a file system of their own, so that they are there independent of what a container has done to
 /// its `/dev`.
 fn mount_devices(devices: &DeviceSource, isolation: &IsolationSetup) -> io::Result<()> {
+    // The size is for `dev/shm`, which is a part of it and to which every user may write.
     mount("tmpfs", "dev", "tmpfs", MountFlags::NOSUID | MountFlags::NOEXEC, Some(c"size=64m,mode=0755"))?;
     for name in &isolation.runtime.devices {
+        // Only files to mount the devices on: the kernel makes no devices in a user namespace.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC;
         drop(rustix::fs::open(format!("dev/{name}"), flags, Mode::from_raw_mode(0o666))?);
     }
@@ -175,5 +182,6 @@ fn mount_devices(devices: &DeviceSource, isolation: &IsolationSetup) -> io::Resu
         rustix::fs::symlink(target, format!("dev/{name}"))?;
     }
     rustix::fs::mkdir("dev/shm", Mode::empty())?;
+    // Not with the mode of `mkdir`, from which the umask takes the right of others to write.
     Ok(rustix::fs::chmod("dev/shm", Mode::from_raw_mode(0o1777))?)
 }

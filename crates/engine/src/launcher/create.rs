@@ -49,6 +49,7 @@ pub(super) fn create(
     if let Some(group) = &group {
         let processes = order.processes.saturating_add(INIT_PROCESSES);
         let dies_as_one = factory.layers.is_none();
+        // Before the clone, so that a group that cannot be limited costs no process.
         group.make(GroupLimits { memory_bytes: order.memory_bytes, processes, dies_as_one })?;
     }
     let made = clone_into(factory, order, slot, channel, group.as_ref());
@@ -98,6 +99,7 @@ fn clone_into(
     group: Option<&Group>,
 ) -> io::Result<ClonedInit> {
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // There is no group only where there is no isolation at all.
     let namespaces = match factory.setup.omitted() {
         _ if group.is_none() => NewNamespaces::NONE,
         Some(IsolationLayer::PidNamespace) => NewNamespaces::USER,
@@ -112,6 +114,7 @@ fn clone_into(
         }
         None => (outer_ids(&factory.setup, slot), None),
     };
+    // By the launcher, because the child in its user namespace cannot make devices.
     let devices = factory.devices.as_ref().filter(|_| group.is_some()).map(Devices::make).transpose()?;
     let networks = factory.networks.as_mut().filter(|_| group.is_some());
     let creator = ids.creator();
@@ -128,15 +131,19 @@ fn clone_into(
             // Even after a panic, the child must not run on in the launcher's frames.
             let code = catch_unwind(AssertUnwindSafe(|| {
                 let prepared = Prepared { has_network: network.is_some(), layers, devices };
+                // What is closed includes the child's copies of the writing ends of both pipes. With them open, the
+                // child would never see that the launcher has exited.
                 let kept = [&channel, &lifeline, &released].into_iter().chain(prepared.all());
                 if keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>()).is_err() {
                     return 1;
                 }
                 enter(InitSetup { setup: &factory.setup, order, channel, lifeline, released, prepared })
             }));
+            // The code of a Rust program that panics.
             exit_now(code.unwrap_or(101))
         }
         Cloned::Parent { pid, pidfd } => {
+            // All before the release, so that the cgroup counts the first step of the child, too.
             let prepared = group.map_or(Ok(Vec::new()), |group| {
                 ids.map(pid)?;
                 let members = group.members()?;
@@ -153,6 +160,8 @@ fn clone_into(
                 }
                 Err(error) => {
                     let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
+                    // The child only waits for its release, so the kill ends it at once, and this does not hold up the
+                    // launcher.
                     rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
                     let message = FromInit::SetupFailed(Failure::of(&error));
                     let _ = wire::send(&channel, &message, &[]);

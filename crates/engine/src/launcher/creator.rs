@@ -22,6 +22,7 @@ pub(super) fn clone_as(creator: Option<u32>, clone: impl FnOnce() -> io::Result<
     let Some(creator) = creator else { return clone() };
     let own = Ids::of_this_process();
     let cloned = own.lend_to(creator).and_then(|()| clone());
+    // Also after a failure, because one of the two ids may have been taken.
     if !matches!(cloned, Ok(Cloned::Child)) && own.restore().is_err() {
         // A launcher without its own ids can neither make nor kill sandboxes. Its sandboxes end with it, and the server
         // starts another launcher.
@@ -42,6 +43,8 @@ impl Ids {
 
     fn lend_to(&self, creator: u32) -> io::Result<()> {
         let ([user, effective], [group, effective_group]) = (self.user, self.group);
+        // The group first: with the effective user the process loses the effective capability to take a foreign group.
+        // The saved ids stay its own, so that it may go back to them.
         set_thread_res_gid(group, Gid::from_raw(creator), effective_group)?;
         set_thread_res_uid(user, Uid::from_raw(creator), effective)?;
         // Only the launcher's own user may walk to the data directory, and the child opens the parts of its root there.

@@ -86,6 +86,7 @@ impl Devices {
     /// a user namespace the kernel makes no devices.
     pub(super) fn make(&self) -> io::Result<OwnedFd> {
         let tree = make_file_system("tmpfs", |system| fsconfig_set_string(system, "mode", "0755"))?;
+        // The launcher's umask would keep others from writing to the devices, and each sandbox's user is another one.
         let before = umask(Mode::empty());
         let made = self.make_files(&tree);
         umask(before);

@@ -73,6 +73,7 @@ pub(super) fn enter(init_setup: InitSetup<'_>) -> i32 {
     drop(released);
     let init = ready.and_then(|InitHandles { work, container }| {
         let defaults = CommandDefaults::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
+        // A second descriptor, because the first one is needed to report a failure.
         Init::new(channel.try_clone()?, lifeline, work, defaults, container)
     });
     match init {
@@ -108,6 +109,7 @@ fn isolate(
     step("mount, ipc, uts and cgroup namespaces", unshare_namespaces_except(setup.thread, kept))?;
     if !prepared.has_network && setup.omitted() != Some(IsolationLayer::NetworkNamespace) {
         step("network namespace", unshare_network(setup.thread))?;
+        // It is down in a new namespace. Programs connect to themselves over it, and the name server is on it.
         step("loopback interface", bring_loopback_up())?;
     }
     // While the host's `/proc` is mounted and we may still write to our own part of it.
@@ -117,6 +119,8 @@ fn isolate(
         let parts = step("opening the parts", Parts::open(isolation, containers, layers, prepared.devices))?;
         return become_container(setup, isolation, order, parts, &proc_self);
     }
+    // Before the change of ids, which makes the process not dumpable: then its files in `/proc` belong to the host's
+    // root.
     step("out-of-memory score", raise_oom_score(&proc_self))?;
     // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(isolation, order, prepared.devices))?;
@@ -124,8 +128,10 @@ fn isolate(
     step("taking the sandbox's user id", take_inner_ids(setup.context.features.own_uids))?;
     // The change of ids has cleared it.
     step("dying with the launcher", die_with_parent())?;
+    // A new uts namespace has a copy of the host's name.
     step("host name", rustix::system::sethostname(HOSTNAME))?;
     build_root(&sources, isolation, setup.context.features.overlays, order)?;
+    // With a descriptor of one of the host's directories, a path could lead out of the root.
     drop(sources);
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
@@ -172,8 +178,11 @@ fn prepare_without_isolation(order: &CreateSandbox, released: &OwnedFd) -> io::R
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     step("waiting for the launcher", await_release(released))?;
     step("session", rustix::process::setsid())?;
+    // Without a pid namespace, orphans would become children of the host's init, where this process could not find
+    // them.
     step("adopting orphans", rustix::process::set_child_subreaper(Some(rustix::process::getpid())))?;
     step("working directory", rustix::process::chdir(&order.directory))?;
+    // There is no file system of the sandbox's own that limits all files together, so each file is limited.
     step("resource limits", set_limits(Some(order.disk_bytes)))?;
     step("opening the working directory", open_directory("."))
 }

@@ -116,6 +116,8 @@ impl Launcher {
         });
         match made {
             Ok((filter, listener, events, lifeline, layers, devices)) => {
+                // Containers may have to share one range of ids although the launcher may map others, so their layers
+                // decide.
                 let features = HostFeatures {
                     own_uids: layers.as_ref().map_or(features.own_uids, LayerFactory::has_own_ids),
                     ..features
@@ -143,6 +145,7 @@ impl Launcher {
                     next_kill,
                     is_replaced: false,
                 };
+                // Until a template was booted once, no timeout wakes the loop for it (`Templates::next_timeout`).
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }
@@ -189,6 +192,7 @@ impl Launcher {
             self.kill_set_aside();
             self.retry_busy()?;
             self.keep_templates()?;
+            // One order in each round: the socket stays ready for the next one, and ends that come meanwhile go first.
             if ready.contains(&SERVER) && !self.handle_order()? {
                 return Ok(());
             }
@@ -337,6 +341,7 @@ impl Launcher {
         let ended = self.children.ended(number, |pidfd| Ok(epoll::delete(events, pidfd)?))?;
         let Some((CommandName { sandbox, .. }, exited)) = ended else { return Ok(()) };
         self.next_reaping = Some((Instant::now() + FIRST_REAPING, FIRST_REAPING));
+        // If the whole sandbox has ended, the figures go to the server in its `Gone`.
         let stats = self.sandbox(&sandbox).map(SandboxEntry::stats).unwrap_or_default();
         wire::send(&self.server, &FromLauncher::ChildEnded { sandbox, exited, stats }, &[])
     }
@@ -354,6 +359,7 @@ impl Launcher {
 
     /// Makes a sandbox; returns its slot.
     fn create_and_watch(&mut self, order: &CreateSandbox, channel: OwnedFd) -> io::Result<u32> {
+        // The lowest free one, because every slot that a container has had keeps two descriptors (`LayerFactory`).
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
         let entry = create(&mut self.factory, order, slot, channel)?;
@@ -372,6 +378,7 @@ impl Launcher {
             let mut count = [0; 8];
             // An event also comes when the group is removed; then the count does not matter, because the sandbox is no
             // longer in the table.
+            // Until it is read, epoll reports the event again and again.
             let is_read = rustix::io::read(entry.memory_watch.as_ref().unwrap_or(&entry.pidfd), &mut count).is_ok();
             // The kernel sends the event to all groups below one that is full, and chooses itself what to kill. So we
             // check that this group is the full one.
@@ -410,6 +417,7 @@ impl Launcher {
     fn retry_busy(&mut self) -> io::Result<()> {
         let mut gone = Vec::new();
         self.busy.retain_mut(|busy| {
+            // A group that stays is removed when the engine ends, or at its next start (`sweep_cgroups`).
             let removed = busy.group.remove().is_ok() || busy.since.elapsed() > REMOVE_PATIENCE;
             if removed {
                 gone.push(FromLauncher::Gone { name: std::mem::take(&mut busy.name), stats: busy.stats });
@@ -427,6 +435,7 @@ impl Launcher {
         for entry in self.sandboxes.values() {
             let _ = rustix::process::pidfd_send_signal(&entry.pidfd, signal);
         }
+        // Before their children are killed, because a template that lives could still make one.
         self.templates.close();
         let deadline = Instant::now() + END_PATIENCE;
         loop {
@@ -461,6 +470,7 @@ impl Launcher {
 /// Describes the processes in a group for the log: id, name, state, and the kernel function that it waits in.
 fn describe_processes(group: &Group) -> String {
     let read = |pid: Pid, file: &str| {
+        // A process that has ended meanwhile has no such file.
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).unwrap_or_default();
         text.trim().to_owned()
     };
@@ -479,6 +489,7 @@ fn describe_processes(group: &Group) -> String {
 }
 
 fn tag_of(slot: u32) -> u64 {
+    // Counted from 1, because tag 0 is the server's; the lowest bit marks the events of memory watches.
     (u64::from(slot) + 1) << 1
 }
 

@@ -34,6 +34,7 @@ impl IdRange {
 }
 
 fn write_map(pid: Pid, name: &str, text: String) -> io::Result<()> {
+    // In one write, because the kernel accepts a map only once and as a whole.
     fs::write(format!("/proc/{}/{name}", pid.as_raw_nonzero()), text)
         .map_err(|error| named(format_args!("mapping ids ({name})"), error))
 }

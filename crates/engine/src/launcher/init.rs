@@ -75,6 +75,7 @@ impl Init {
     /// Runs until the server or the launcher closes its end; returns the exit code.
     pub(super) fn run(mut self) -> i32 {
         let result = self.handle_events();
+        // Where there is a pid namespace, the kernel would do this at the exit; elsewhere processes would stay.
         self.kill_everything();
         i32::from(result.is_err())
     }
@@ -206,6 +207,7 @@ impl Init {
         }
         // All other processes are orphans that we adopted.
         let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
+        // What a container's command has started in the background goes on after it.
         if self.container.is_none() {
             self.kill_left_behind(ended.pid);
         }
@@ -244,6 +246,7 @@ impl Init {
         if self.commands.len() == 1 {
             self.kill_everything();
         } else {
+            // Descendants as well as the group, because a process may have left the group.
             for process in descendants(pid).into_iter().chain([pid]) {
                 let _ = rustix::process::kill_process(process, Signal::KILL);
             }
@@ -272,6 +275,8 @@ impl Init {
             let found = descendants(rustix::process::getpid());
             let mut killed = false;
             for process in found {
+                // A signal to a zombie succeeds, too. If zombies counted, this loop would not end: they are reaped
+                // later.
                 killed |= rustix::process::kill_process(process, Signal::KILL).is_ok() && !is_zombie(process);
             }
             if !killed {
@@ -297,6 +302,7 @@ fn descendants(ancestor: Pid) -> Vec<Pid> {
 
 fn is_zombie(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The program's name comes before, in parentheses, and may itself contain some.
     status.rsplit_once(") ").is_none_or(|(_, tail)| tail.starts_with(['Z', 'X']))
 }
 

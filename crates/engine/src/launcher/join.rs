@@ -37,6 +37,7 @@ impl TargetSandbox {
 /// Makes this process, which has a single thread, a process of the sandbox, with all its isolation. From its start it
 /// is killed together with the sandbox's first process, because it was born into that process's pid namespace.
 pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
+    // What is closed includes the template's socket to the launcher, which no sandbox may have.
     let kept = [&target.init, &target.channel].into_iter().chain(&target.members);
     keep_only(&kept.map(AsFd::as_fd).collect::<Vec<_>>())?;
     // A session of its own, so that its process group can be killed and it has no controlling terminal.
@@ -50,6 +51,7 @@ pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
     step("taking the sandbox's user id", take_inner_ids(setup.context.features.own_uids))?;
     step("working directory", rustix::process::chdir("/work"))?;
     let null = step("null device", null_device())?;
+    // The program brings its own outputs (`park`).
     for number in 0..=2 {
         install_as(null.as_fd(), number)?;
     }

@@ -101,6 +101,7 @@ impl LayerFactory {
     ///
     /// When the slot is beyond [`MOST_CONTAINERS`], or the kernel refuses.
     pub(super) fn layers(&mut self, slot: u32, lower: &str) -> io::Result<(u32, Layers)> {
+        // A copy, because `owners_of` borrows the factory as long as the owners are used.
         let setup = self.setup.clone();
         let owners = match &self.shared {
             Some(shared) => shared,
@@ -122,6 +123,7 @@ impl LayerFactory {
             return Err(io::Error::other(format!("there are {MOST_CONTAINERS} containers, and no ids for another")));
         }
         let first = self.first_id + slot * IDS;
+        // Taken out and put back: an `entry` would borrow the table while a namespace is made.
         let owners = match self.owners.remove(&slot) {
             Some(owners) => owners,
             None => Owners {
@@ -147,6 +149,7 @@ impl LayerFactory {
     fn namespace(&self, ids: IdRange) -> io::Result<OwnedFd> {
         in_user_namespace(self.thread, ids, |pid: Pid| {
             let path = format!("/proc/{}/ns/user", pid.as_raw_nonzero());
+            // The descriptor keeps the namespace when its only process has ended.
             Ok(rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
         })
     }
@@ -192,6 +195,7 @@ fn try_overlay(thread: SingleThread, first: u32, stage: &str, layer: &OwnedFd) -
             drop(release);
             let tried = || -> io::Result<()> {
                 if rustix::io::read(&released, &mut [0; 1])? != 1 {
+                    // Nothing was tried, so it must be an error that is no answer (`is_answer`).
                     return Err(io::Error::from(rustix::io::Errno::INTR));
                 }
                 unshare_namespaces(thread)?;

@@ -80,6 +80,7 @@ pub(super) fn set_limits(file_bytes: Option<u64>) -> io::Result<()> {
     ];
     for (resource, wanted) in limits {
         let Some(wanted) = wanted else { continue };
+        // Where the server's own limit is lower it stays: only the host's root may raise one.
         let hard = rustix::process::getrlimit(resource).maximum;
         let value = Some(hard.map_or(wanted, |hard| hard.min(wanted)));
         rustix::process::setrlimit(resource, Rlimit { current: value, maximum: value })?;

@@ -70,6 +70,7 @@ impl Networks {
     }
 
     fn counters(&self, network: &OwnedFd) -> io::Result<Vec<u8>> {
+        // The files below `/proc/self/net` show the namespace that their reader is in.
         enter_network(self.thread, network.as_fd())?;
         let mut counters = COUNTERS.map(read_counters).concat();
         let sockets = read_counters(SOCKETS);
@@ -95,6 +96,7 @@ impl Networks {
     fn make(&self) -> io::Result<OwnedFd> {
         unshare_network(self.thread)?;
         let made = bring_loopback_up().and_then(|()| current());
+        // Also after a failure: the launcher must not stay in the new namespace.
         enter_network(self.thread, self.own.as_fd())?;
         made
     }

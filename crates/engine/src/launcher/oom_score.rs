@@ -21,6 +21,7 @@ pub(super) struct OomScore {
 impl OomScore {
     pub(super) fn open(proc_self: &ProcSelf) -> io::Result<Self> {
         let file = proc_self.file("oom_score_adj", OFlags::RDWR)?;
+        // Enough: `-1000` is the longest value.
         let mut own = vec![0; 16];
         let length = rustix::io::read(&file, &mut own)?;
         own.truncate(length);

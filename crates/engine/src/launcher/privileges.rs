@@ -21,6 +21,8 @@ pub(super) fn take_container_root() -> io::Result<()> {
 
 fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
+    // The server's other groups must not stay. Without root they do, because `setgroups` is denied in the namespace
+    // (`map_ids`).
     if may_change_groups {
         rustix::thread::set_thread_groups(&[])?;
     }
@@ -33,6 +35,7 @@ fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
 
 /// Gives up all capabilities for good: the process holds none, and cannot gain any by running a program as any user.
 pub(super) fn give_up_capabilities() -> io::Result<()> {
+    // Before the capabilities themselves, because this step and the next one need `CAP_SETPCAP`.
     drop_from_bounding_set(CapabilitySet::empty())?;
     rustix::thread::set_capabilities_secure_bits(
         Bits::NO_ROOT
@@ -51,6 +54,7 @@ pub(super) fn give_up_capabilities() -> io::Result<()> {
 
 /// Puts the process under a seccomp filter.
 pub(super) fn install_filter(filter: &[Instruction]) -> io::Result<()> {
+    // Without capabilities, the kernel accepts a filter only from a process that can gain no rights.
     rustix::thread::set_no_new_privs(true)?;
     seccomp::install(filter)
 }

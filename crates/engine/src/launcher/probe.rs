@@ -79,6 +79,7 @@ pub(super) fn in_user_namespace<T>(
     let (released, release) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     match clone_process(thread, NewNamespaces::USER_AND_PID)? {
         Cloned::Child => {
+            // With its own copy of the writing end open, the child would never see the pipe close.
             drop(release);
             // Blocks until the launcher closes the pipe, or is gone.
             let _ = rustix::io::read(&released, &mut [0; 1]);
@@ -123,6 +124,7 @@ fn works(thread: SingleThread, uid: Option<u32>, trial: impl FnOnce() -> io::Res
             }
             drop(release);
             let ended = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()))?;
+            // Not before the child is reaped, which has to be done in any case.
             match mapped {
                 Err(error) if is_final(&error) => return Ok(false),
                 other => other?,
@@ -158,6 +160,7 @@ const NOT_RELEASED: i32 = 3;
 /// Returns whether a failure means that something is not possible here. After any other failure the next attempt may
 /// succeed.
 fn is_final(error: &io::Error) -> bool {
+    // `NODEV`: the kernel does not know the file system.
     [Errno::PERM, Errno::ACCESS, Errno::NOSYS, Errno::INVAL, Errno::NODEV, Errno::OPNOTSUPP]
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))

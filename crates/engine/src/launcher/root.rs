@@ -74,6 +74,8 @@ impl System {
 
     fn lay_over(&self) -> io::Result<OwnedFd> {
         // The lowest layer is last; the kernel does not read its attributes.
+        // Two, because an overlay without an upper layer needs at least two lower ones. By descriptor, because the
+        // sandbox's user may not walk to the data directory.
         let layers = [&self.nothing, &self.root].map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd()));
         make_file_system("overlay", |overlay| {
             fsconfig_set_string(overlay, "lowerdir", layers.join(":"))?;
@@ -100,6 +102,7 @@ pub(super) fn build_root(
     order: &CreateSandbox,
 ) -> io::Result<()> {
     let root = step("root", sources.system.mount(overlay))?;
+    // `pivot_root` takes only a mount that is attached. Attached to its own lower layer, it needs no other directory.
     step("root, in its place", move_to(&root, sources.system.root.as_fd()))?;
     rustix::process::fchdir(&root)?;
     if let Some(node) = &sources.system.node {
@@ -107,6 +110,7 @@ pub(super) fn build_root(
         step("node, read-only", mount_attributes(node.as_fd(), READ_ONLY))?;
     }
     step("devices", sources.devices.attach())?;
+    // After the devices, because `dev/null` hides files in it.
     step("process files", mount_proc(isolation))?;
     step("writable files", mount_writable(sources, overlay, order))?;
     step("changing the root", rustix::process::pivot_root(".", "."))?;
@@ -152,6 +156,7 @@ pub(super) fn mount_proc_at(target: &str, isolation: &IsolationSetup, nothing: &
 fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     mount_memory("tmp", flags, order.disk_bytes, "0700")?;
+    // `/tmp` does not have the usual mode 1777, because the sandbox has one user.
     for name in ["tmp/tmp", "tmp/upper", "tmp/index"] {
         rustix::fs::mkdir(name, Mode::from_raw_mode(0o755))?;
     }
@@ -161,6 +166,7 @@ fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io
         mount("overlay", "work", "overlay", flags, Some(options.as_c_str()))?;
     } else {
         let upper = open_path("tmp/upper")?;
+        // Without another owner: this process already is the sandbox's user, whose files the copies have to be.
         copy::copy_tree(sources.lower.as_fd(), upper.as_fd(), None)?;
         bind(&upper, Some("work"))?;
     }

@@ -26,6 +26,7 @@ impl SandboxEntry {
     /// Returns what the sandbox has used so far.
     pub(super) fn stats(&self) -> CgroupStats {
         let stats = self.group.as_ref().map(Group::stats).unwrap_or_default();
+        // If the launcher killed it before the kernel did (`memory_ran_out`), the kernel has counted no kill.
         CgroupStats { out_of_memory: stats.out_of_memory || self.out_of_memory, ..stats }
     }
 }

@@ -87,5 +87,6 @@ fn try_main() -> io::Result<()> {
 }
 
 fn take(descriptor: impl AsFd) -> io::Result<OwnedFd> {
+    // Above the numbers of the standard streams, which become the null device and which every program inherits.
     Ok(rustix::io::fcntl_dupfd_cloexec(descriptor, 3)?)
 }

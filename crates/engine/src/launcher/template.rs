@@ -90,6 +90,7 @@ pub fn run_template(node_env: NodeEnv) -> io::Result<String> {
 
 /// Waits until all other threads of this process are idle.
 fn wait_until_threads_sleep() -> io::Result<SingleThread> {
+    // The checks take about a second in all. After five the launcher kills the template (`PATIENCE`).
     let mut checked = SingleThread::check_others_sleep();
     for _ in 0..SLEEP_CHECKS {
         if checked.is_ok() {
@@ -109,6 +110,7 @@ enum Forked {
 /// Forks. The child returns when it has joined the sandbox and has a program to run.
 fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
     let target = TargetSandbox::new(passed)?;
+    // No process can join a pid namespace; it can only be born into one.
     set_child_pid_namespace(target.init.as_fd())?;
     match clone_sibling(setup.thread)? {
         Cloned::Parent { pid, pidfd } => Ok(Forked::Parent { pid: pid.as_raw_nonzero().get(), pidfd }),
@@ -121,6 +123,7 @@ fn fork(setup: &Setup, passed: Vec<OwnedFd>) -> io::Result<Forked> {
                 let _ = wire::send(&target.channel, &failed, &[]);
                 exit_now(127)
             }
+            // The code of a Rust program that panics.
             Err(_) => exit_now(101),
         },
     }
@@ -208,6 +211,7 @@ fn become_program(
         Ok(serde_json::to_string(program)?)
     };
     repaired().inspect_err(|error| {
+        // The program's standard error is the only way to report anything from here on.
         let _ = rustix::io::write(io::stderr(), format!("node: {error}\n").as_bytes());
         exit_now(127)
     })

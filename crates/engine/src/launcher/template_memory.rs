@@ -48,6 +48,7 @@ pub(super) fn size_of(pid: Pid) -> u64 {
 /// Returns the memory in bytes that is available on the host and in the cgroups of this process, whichever is least.
 pub(super) fn available() -> Option<u64> {
     let of_host = amount(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:");
+    // Where the cgroups cannot be read, the host's memory alone counts.
     let groups = own_groups("memory").unwrap_or_default();
     groups.iter().map(|group| left_in(group)).chain([of_host]).flatten().min()
 }
@@ -95,6 +96,7 @@ mod tests {
 
     #[test]
     fn templates_go_where_others_lack_memory() {
+        // 25 is the quarter of the budget that has to be available to others.
         assert_eq!(BUDGET.surplus(&[20, 20, 20], Some(25)), 0);
         assert_eq!(BUDGET.surplus(&[20, 20, 20], Some(24)), 1);
         assert_eq!(BUDGET.surplus(&[20, 20, 20], Some(0)), 2);

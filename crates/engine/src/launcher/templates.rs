@@ -128,6 +128,7 @@ impl Templates {
         {
             let number = self.next_number;
             self.next_number += 1;
+            // Before the attempt, so that a failed one is followed by its pause, too.
             self.last_boot = Some(Instant::now());
             match boot(setup.thread, files, &setup.context, number) {
                 Ok(template) => self.spare = Some(template),
@@ -151,6 +152,7 @@ impl Templates {
 
     /// Returns the index of the template that serves a content.
     fn assigned_to(&self, content: &str) -> Option<usize> {
+        // Without a budget one template serves all contents (`TemplateSetup::budget`).
         let serves_all = self.setup.as_ref().is_some_and(|setup| setup.budget.is_none());
         self.assigned.iter().position(|template| serves_all || template.content == content)
     }
@@ -162,6 +164,7 @@ impl Templates {
     /// Returns how long after the last boot the next one begins. The reason why a template does not boot may pass soon
     /// (no processes or memory left, its files missing), or never (another Node.js).
     fn pause(&self) -> Duration {
+        // Enough to reach the longest pause, and few enough not to overflow.
         let doublings = self.failures.saturating_sub(1).min(16);
         let longest = if self.failures > FAILURES_FOR_GOOD { LONGEST_PAUSE } else { LONG_PAUSE };
         BOOT_INTERVAL.saturating_mul(1 << doublings).min(longest)
@@ -202,6 +205,7 @@ impl Templates {
         let known = match &self.spare {
             _ if self.setup.is_none() || self.failures >= MOST_FAILURES => Some(false),
             Some(spare) if spare.is_ready => Some(true),
+            // While a template boots there is no news.
             _ => self.reported,
         };
         (known != std::mem::replace(&mut self.reported, known)).then_some(known).flatten()
@@ -227,6 +231,7 @@ impl Templates {
                 self.failures = self.failures.saturating_add(u32::from(!spare.is_ready));
                 spare.end();
             }
+            // A spare template has no orders, so there are no results.
             return Vec::new();
         }
         for list in [&mut self.assigned, &mut self.retired] {
@@ -274,6 +279,7 @@ impl Templates {
     pub(super) fn fork(&mut self, order: ForkChild, descriptors: &[BorrowedFd<'_>]) -> bool {
         let Some(max_forks) = self.setup.as_ref().map(|setup| setup.max_forks) else { return false };
         let ForkChild { name, content, waits_for_boot } = order;
+        // Taken out here and pushed to the end below, because the list is in order of use.
         let known = self.assigned_to(&content).map(|index| self.assigned.remove(index));
         let is_new = known.is_none();
         let found = known.or_else(|| self.spare.take_if(|spare| spare.is_ready || waits_for_boot));
@@ -296,6 +302,7 @@ impl Templates {
     /// Ends the least recently used templates, until the rest is within the budget and leaves enough memory to others.
     pub(super) fn keep_within_budget(&mut self) {
         let Some(budget) = self.setup.as_ref().and_then(|setup| setup.budget) else { return };
+        // A template that still boots counts when it has booted (`must_check_memory`).
         let sizes: Vec<_> = self.assigned.iter().map(|template| template.size.unwrap_or_default()).collect();
         let surplus = budget.surplus(&sizes, available());
         for template in self.assigned.drain(..surplus).collect::<Vec<_>>() {
@@ -367,6 +374,7 @@ impl Template {
     /// Kills the template. The first of its open orders may have been carried out already, so its result is unknown.
     fn end(self) -> Vec<ForkResult> {
         kill_and_reap(self.pid);
+        // A template carries out one order after the other, so it has not begun the later ones.
         let result = |(index, name)| if index == 0 { ForkResult::Unknown(name) } else { ForkResult::NotForked(name) };
         self.pending.into_iter().enumerate().map(result).collect()
     }
@@ -376,6 +384,7 @@ impl Template {
 /// namespace.
 fn can_set_child_pid_namespace() -> bool {
     let itself = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
+    // With its own namespace, which changes nothing.
     itself.is_ok_and(|itself| set_child_pid_namespace(itself.as_fd()).is_ok())
 }
 
@@ -407,6 +416,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, context: &LauncherContext, 
     let null = null_device()?;
     let Some(pid) = fork_process(thread)? else {
         let prepared = || -> io::Result<()> {
+            // A launcher that is killed ends no template itself.
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
             rustix::process::chdir(directory)?;
             install_as(theirs.as_fd(), 0)?;
@@ -415,6 +425,8 @@ fn boot(thread: SingleThread, files: &TemplateSetup, context: &LauncherContext, 
             keep_only(&[])?;
             // Its children inherit the score.
             raise_oom_score(&ProcSelf::open()?)?;
+            // The launcher ignores some signals (`ignore_requests_to_end`), and signals that are ignored stay so across
+            // an exec.
             reset_signals();
             Ok(())
         };
@@ -437,6 +449,7 @@ fn boot(thread: SingleThread, files: &TemplateSetup, context: &LauncherContext, 
         pending: VecDeque::new(),
         since: Instant::now(),
     };
+    // The launcher must wait no longer for a template that neither reads nor writes: that would hold up all sandboxes.
     for timeout in [Timeout::Recv, Timeout::Send] {
         set_socket_timeout(&template.socket, timeout, Some(PATIENCE))?;
     }

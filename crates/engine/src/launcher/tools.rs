@@ -37,6 +37,7 @@ pub(super) fn run(tool: &Tool) -> i32 {
 
 /// Unpacks ordinary files below a directory.
 pub(crate) fn unpack(directory: &Path, archive: impl Read) -> io::Result<()> {
+    // A gzip file may consist of several parts. A decoder of one part would end after the first one, without an error.
     let mut archive = Archive::new(MultiGzDecoder::new(archive));
     for entry in archive.entries()? {
         let mut entry = entry.map_err(|error| malformed(&error))?;
@@ -86,6 +87,7 @@ fn write(path: &Path, entry: &mut Entry<'_, impl Read>) -> io::Result<()> {
         return Err(not_ordinary());
     }
     io::copy(entry, &mut file)?;
+    // The mode at the opening is reduced by the umask, and has no effect on a file that existed.
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
@@ -105,6 +107,7 @@ fn read(path: &Path, to: &mut impl Write) -> io::Result<()> {
 
 fn copy(mut file: File, to: &mut impl Write) -> io::Result<()> {
     io::copy(&mut file, to)?;
+    // Nothing else flushes: the process exits without running destructors (`exit_now`).
     to.flush()
 }
 
@@ -237,6 +240,7 @@ mod tests {
 
     #[test]
     fn no_failure_has_a_number_of_the_operating_system() {
+        // 133 is the last error number of Linux.
         for errno in (1..134).map(Errno::from_raw_os_error) {
             for operation in [PathOperation::Write, PathOperation::Read, PathOperation::Make] {
                 let message = operation.failed(Path::new("/a"), &errno.into()).to_string();

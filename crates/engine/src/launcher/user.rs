@@ -49,6 +49,7 @@ impl User {
         let others = others.into_iter().filter(|id| *id != self.id).take(MOST_GROUPS);
         let groups: Vec<_> = [self.id].into_iter().chain(others).map(Gid::from_raw).collect();
         let (uid, gid) = (Uid::from_raw(self.id), Gid::from_raw(self.id));
+        // The user last: a process that is no longer root may not change its groups.
         rustix::thread::set_thread_groups(&groups)?;
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         Ok(rustix::thread::set_thread_res_uid(uid, uid, uid)?)

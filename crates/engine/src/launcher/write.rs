@@ -18,6 +18,7 @@ fn strictly() -> ResolveFlags {
 /// Writes files below `work`. `files` lists their paths and lengths; `content` holds their contents one after another.
 pub(super) fn write_files(work: BorrowedFd<'_>, files: &[(String, u64)], content: OwnedFd) -> io::Result<()> {
     let mut content = File::from(content);
+    // The position is shared with the sender's descriptor, and the sender has written up to the end.
     content.rewind()?;
     for (path, length) in files {
         let mut file = create(work, path).map_err(|error| named(path, error))?;
@@ -43,12 +44,14 @@ fn create(work: BorrowedFd<'_>, path: &str) -> io::Result<File> {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(error) => return Err(error.into()),
     }
+    // `EXCL`, because user code may have put something in its place since the removal.
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     Ok(File::from(openat2(here, name, flags, Mode::from_raw_mode(0o644), strictly())?))
 }
 
 /// Opens a directory, and makes it if it is missing.
 fn enter(here: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    // What exists may be a file or a link; the opening below refuses both.
     match mkdirat(here, name, Mode::from_raw_mode(0o755)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),

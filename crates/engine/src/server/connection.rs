@@ -110,12 +110,15 @@ impl Connection {
                 return Ok(response);
             }
             let last = *lock(&self.last_message_at);
+            // An idle launcher sends nothing, so its silence before this request does not count.
             if last.max(began).elapsed() >= SILENCE {
+                // Logged once, however many wait for a response.
                 if !self.is_silent.swap(true, Ordering::AcqRel) {
                     tracing::error!(
                         "the sandbox launcher does not respond any more; it is killed, and another one is started"
                     );
                 }
+                // This ends `follow`, and the task that runs it (`supervise`) kills the launcher.
                 self.close();
                 return Err(unavailable("the sandbox launcher does not respond"));
             }
@@ -131,6 +134,7 @@ impl Connection {
     pub(super) async fn ping(&self) -> Result<(), SandboxError> {
         let (sender, response) = oneshot::channel();
         let number = self.next_ping.fetch_add(1, Ordering::Relaxed);
+        // Before sending, because the response may come before `send` returns.
         lock(&self.pings).insert(number, sender);
         self.send(&ToLauncher::Ping(number), &[]).await?;
         response.await.map_err(|_| unavailable("the sandbox launcher died"))
@@ -247,6 +251,7 @@ impl Connection {
                 );
             }
             FromLauncher::Gone { name, stats } => {
+                // Dropping the senders ends the waits for children that ended together with the sandbox.
                 lock(&self.children).retain(|child, _| child.sandbox != name);
                 lock(&self.aside).remove(&name);
                 let _ = lock(&self.gone).remove(&name).map(|waiting| waiting.send(stats));
@@ -268,6 +273,7 @@ impl Connection {
                     tracing::warn!("node cannot be forked here: every command starts its own node, which takes longer");
                 }
             }
+            // `LauncherClient::configure` reads these itself, before there is a connection.
             FromLauncher::Configured(_) | FromLauncher::ConfigurationFailed(_) => {}
         }
     }

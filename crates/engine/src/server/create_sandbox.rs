@@ -39,6 +39,7 @@ impl LauncherClient {
         let name = order.name.clone();
         let (connection, SandboxReceivers { created, gone }) =
             self.order(&name, &ToLauncher::Create(order), &channel).await?;
+        // Otherwise the server's end of the channel would not report that the init has exited.
         drop(channel);
         let made = connection.unless_silent(created).await?.map_err(|_| unavailable("the sandbox launcher died"))?;
         match made {
@@ -69,6 +70,8 @@ impl LauncherClient {
                 return Ok((connection, expected));
             };
             connection.unregister_sandbox(name);
+            // After another error the launcher may have received the order, and a second one would make a second
+            // sandbox.
             if error.kind != SandboxErrorKind::Unavailable || attempt == ORDER_ATTEMPTS {
                 return Err(error);
             }
@@ -102,6 +105,7 @@ impl EndWaiter {
         if let Ok(ended) = tokio::time::timeout(GRACE, &mut self.stats).await {
             return ended.ok();
         }
+        // Weak references until here, because a waiter may live longer than the launcher, and must not keep it.
         let (launcher, connection) = (self.launcher.upgrade()?, self.connection.upgrade()?);
         // A busy launcher reports ends late. Ends that it had seen before our ping it reports before its response.
         tokio::select! {
@@ -112,8 +116,11 @@ impl EndWaiter {
         if let Ok(stats) = self.stats.try_recv() {
             return Some(stats);
         }
+        // In a task of its own: the caller does not wait for a sandbox that may never end.
         let setting_aside = async move {
             launcher.set_aside(&connection, &self.name).await;
+            // The sandbox may never end, and a launcher that has exited must not stay in the list of connections for
+            // that long.
             drop(connection);
             // Also returns when its launcher has ended.
             let _ = self.stats.await;

@@ -43,9 +43,12 @@ impl DataDir {
     fn open(path: &Path, ids: Ranges) -> io::Result<(Self, File)> {
         // First, so that no other user can put anything in the way of what follows.
         let path = make_data_directory(path)?;
+        // Messages to the launcher are JSON, in which there is no other path.
         if path.to_str().is_none() {
             return Err(io::Error::other("the path of the data directory is not UTF-8"));
         }
+        // The engine's first. It is refused at once while another server runs; waiting for that server's launcher would
+        // take as long as the server runs.
         let lock = lock_engine(&path)?;
         let launcher_lock = lock_launcher(&path)?;
         let ids = ids.reserve(preferred_range(&path))?;
@@ -191,6 +194,7 @@ pub(crate) fn sweep_cgroups(plan: &CgroupPlan, names: Option<BTreeSet<String>>) 
     loop {
         names.retain(|name| {
             let group = plan.group(name);
+            // In each round, because a process may have forked while the group was listed.
             group.kill();
             group.remove().is_err()
         });

@@ -56,6 +56,8 @@ impl Ranges {
                 Ok(Some(lock)) => return Ok(Reserved { number, _lock: Some(lock) }),
                 Ok(None) => {}
                 Err(error) => {
+                    // No reason not to start: ids in common only let the sandboxes of both servers use up each other's
+                    // limits.
                     tracing::warn!(
                         error = %error,
                         "user ids of {kind} cannot be reserved: another server on this host may use the same ones"
@@ -91,6 +93,7 @@ mod tests {
     fn no_two_engines_have_the_same_range_until_one_ends() {
         let locks = tempfile::tempdir().unwrap();
         let locks = locks.path().join("locks");
+        // 5 is number 2 of three ranges; the next one after it is number 0.
         let one = RANGES.reserve_in(&locks, 5).unwrap();
         let other = RANGES.reserve_in(&locks, 5).unwrap();
         assert_eq!((one.number, other.number), (2, 0));

@@ -183,8 +183,11 @@ impl LauncherClient {
     pub(crate) async fn check(&self) -> Result<(), SandboxError> {
         let current = self.current.borrow().clone();
         let connection = current.ok_or_else(|| unavailable("the sandbox launcher is not running"))?;
+        // Shorter than the patience of the whole check (`health::PULSE_PATIENCE`), so that the message is about the
+        // launcher.
         let answered = tokio::time::timeout(PING_PATIENCE, connection.ping()).await;
         answered.map_err(|_| unavailable("the sandbox launcher does not respond"))??;
+        // With fewer launchers, another one takes over and goes on making sandboxes.
         if connection.set_aside() >= MOST_SET_ASIDE && *self.running.borrow() > MOST_RETIRED {
             return Err(unavailable("too many sandboxes do not end"));
         }
@@ -244,6 +247,7 @@ impl LauncherClient {
     pub(crate) fn try_kill_child(&self, name: CommandName) {
         for connection in self.connections() {
             if connection.has(&name.sandbox) {
+                // Without waiting, because a command that is dropped comes here, too.
                 connection.try_send(&ToLauncher::KillChild(name));
                 return;
             }
@@ -279,6 +283,7 @@ impl LauncherClient {
     /// ended.
     async fn take_over(self: &Arc<Self>, old: &Arc<Connection>) {
         let is_current = self.current.borrow().as_ref().is_some_and(|current| Arc::ptr_eq(current, old));
+        // Marked before the other one is started: several callers may come here meanwhile, and one successor is enough.
         if !is_current || *self.running.borrow() > MOST_RETIRED || !old.retire() {
             return;
         }
@@ -292,6 +297,7 @@ impl LauncherClient {
                 tracing::error!(error = %error, "no other launcher can be started");
             }
         }
+        // If all its sandboxes had ended before it was retired, no later end closes it.
         old.close_if_done();
     }
 
@@ -333,6 +339,7 @@ impl LauncherClient {
     async fn connection_of(&self, sandbox: &str) -> Result<Arc<Connection>, SandboxError> {
         match self.connections().into_iter().find(|connection| connection.has(sandbox)) {
             Some(connection) => Ok(connection),
+            // It has ended, or its launcher has; the current launcher does not know it and reports that.
             None => self.connection(None).await,
         }
     }
@@ -364,6 +371,9 @@ impl LauncherClient {
             LauncherProgram::Path(path) => path.clone(),
         };
         let lock = self.lock.try_clone().map_err(failed)?;
+        // The first process of each sandbox is a fork of the launcher. So it gets neither the server's environment
+        // (with tokens and the database's URL) nor a descriptor besides 0, 1 and 2, and the lock has to be one of
+        // these.
         let child = Command::new(&program)
             // Every sandbox sees this as the command line of its first process.
             .arg0("workers-sandbox")
@@ -384,6 +394,8 @@ impl LauncherClient {
         channel.send(&configure, &[]).await.map_err(failed)?;
         match channel.receive::<FromLauncher>().await.map_err(failed)? {
             Some(Received { message: FromLauncher::Configured(features), descriptors }) => {
+                // The launcher compares them itself (`probe`), but finds out only later whether containers have ids of
+                // their own.
                 let required = *self.features.get_or_init(|| features);
                 if !features.includes(required) {
                     return Err(unavailable(
@@ -411,6 +423,8 @@ impl LauncherClient {
         let mut configuration = Configuration { required: self.features(), ..self.configuration.clone() };
         let generation = self.generation.fetch_add(1, Ordering::Relaxed);
         if let Some(isolation) = &mut configuration.isolation {
+            // The remainders keep the ids within the range of this engine (`UIDS_PER_ENGINE`,
+            // `container::first_of_engine`).
             isolation.first_uid += match isolation.containers {
                 Some(_) => generation % container::LAUNCHERS * container::MOST_CONTAINERS * container::IDS,
                 None => generation % GENERATIONS * MOST_SLOTS,
@@ -433,6 +447,7 @@ impl LauncherClient {
     /// Handles a launcher's messages until it ends. If it was the current one, another one is started.
     async fn supervise(self: Arc<Self>, connection: Arc<Connection>, mut child: Child) {
         let ended = connection.follow().await;
+        // Another launcher may already be the current one (`take_over`).
         let was_current = self.current.send_if_modified(|current| {
             let is_this = current.as_ref().is_some_and(|current| Arc::ptr_eq(current, &connection));
             if is_this {
@@ -440,6 +455,7 @@ impl LauncherClient {
             }
             is_this
         });
+        // Before the launcher's exit, which may take seconds.
         let left = connection.fail_all_waits();
         end(&mut child, connection.is_silent()).await;
         if was_current && !self.is_shutting_down.load(Ordering::Acquire) {
@@ -447,6 +463,7 @@ impl LauncherClient {
         }
         if let Some(isolation) = self.configuration.isolation.clone() {
             let swept = blocking("sweep", move || {
+                // Only those of its own sandboxes, because another launcher's are in the same directories.
                 sweep_cgroups(&isolation.cgroups, Some(left));
                 Ok(())
             });
@@ -455,6 +472,7 @@ impl LauncherClient {
         if was_current {
             self.start_again().await;
         }
+        // Last, because `shut_down` waits for it: until then the cgroups are being swept, or another launcher begins.
         self.running.send_modify(|running| *running -= 1);
     }
 
@@ -485,6 +503,7 @@ async fn end(child: &mut Child, at_once: bool) {
         }
         // Fails if it has exited meanwhile.
         let _ = child.start_kill();
+        // A process that the kernel does not let go does not end even now.
         let _ = tokio::time::timeout(EXIT_PATIENCE, child.wait()).await;
     }
 }

@@ -10,6 +10,7 @@ use crate::fault::named;
 /// none.
 pub(super) fn libraries(program: &Path) -> io::Result<Vec<PathBuf>> {
     // With this variable the loader lists what it would load and exits.
+    // Without the server's environment: `LD_LIBRARY_PATH` and the like are not set in sandboxes.
     let output = Command::new(program).env_clear().env("LD_TRACE_LOADED_OBJECTS", "1").output();
     let output = output.map_err(|error| named(program.display(), error))?;
     if !output.status.success() {
@@ -25,6 +26,7 @@ fn parse_libraries(listed: &str) -> io::Result<Vec<PathBuf>> {
         if named.starts_with("not found") {
             return Some(Err(io::Error::other(format!("a library is missing: {line}"))));
         }
+        // What has no path, as `linux-vdso`, comes from the kernel.
         let path = named.split(" (").next().filter(|path| path.starts_with('/'))?;
         Some(Ok(PathBuf::from(path)))
     };

@@ -69,6 +69,7 @@ struct Displaced {
 
 impl Displaced {
     fn find(path: &Path) -> io::Result<Option<Self>> {
+        // What is there may be a link, or a pipe whose opening blocks.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(file) => File::from(file),

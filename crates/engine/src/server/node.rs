@@ -34,6 +34,8 @@ pub(crate) fn copy(node: &Path, directory: &Path) -> io::Result<PathBuf> {
         made => made?,
     }
     let made = write(node, &copy).and_then(|()| {
+        // A program may name libraries by their place relative to itself (`$ORIGIN`), which leads elsewhere from the
+        // copy.
         if libraries(node)? == libraries(&copy).unwrap_or_default() {
             Ok(copy.clone())
         } else {
@@ -68,6 +70,7 @@ mod tests {
     fn a_program_is_copied_whole_and_anew() {
         let directory = tempfile::tempdir().unwrap();
         let (node, own) = (directory.path().join("program"), directory.path().join("own"));
+        // More than one piece, and no whole number of pieces.
         let long: Vec<u8> = (0..PIECE + 12_345).map(|index| index.to_le_bytes()[0]).collect();
         for bytes in [long.as_slice(), b"another"] {
             fs::write(&node, bytes).unwrap();

@@ -61,6 +61,7 @@ pub(crate) fn make(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::
     // Made beside the old one and then renamed, so that a sandbox that starts meanwhile gets either the old root or the
     // new one, as a whole.
     let (new, old) = (with_suffix(directory, ".new"), with_suffix(directory, OLD));
+    // A start that was interrupted may have left one.
     remove(&new)?;
     let has_node = make_files(&new, node, shell)?;
     remove(&old)?;
@@ -107,6 +108,7 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
     for (name, text) in FILES {
         write(&directory.join(name), text.as_bytes())?;
     }
+    // Without the file node still has its own certificates.
     if let Some(certificates) = CERTIFICATES.iter().find_map(|path| fs::read(path).ok()) {
         write(&directory.join("etc/ssl/certs/ca-certificates.crt"), &certificates)?;
     }
@@ -115,8 +117,9 @@ fn make_files(directory: &Path, node: &Path, shell: Option<&Shell>) -> io::Resul
         write(&directory.join("dev").join(name), b"")?;
     }
     let place = directory.join("usr/bin/node");
-    // On another file system a hard link is not possible; then node is mounted there.
+    // Without links in the path, because a hard link to a symbolic link is that link and not the program.
     let node_file = node.canonicalize().map_err(|error| named(node.display(), error))?;
+    // On another file system a hard link is not possible; then node is mounted there.
     let has_node = fs::hard_link(node_file, &place).is_ok();
     if !has_node {
         write(&place, b"")?;

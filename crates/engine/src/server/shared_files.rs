@@ -147,11 +147,13 @@ impl SharedFiles {
 
     /// Repairs what is broken. Returns whether something was.
     fn repair_all(&self) -> io::Result<bool> {
+        // One after the other: a tree that is made again may repair others with it (`Build`).
         for times in 0..MOST_TREES {
             let found = self.find_damage();
             if matches!(found, Ok(None)) {
                 return Ok(times > 0);
             }
+            // Before the repair: a sandbox that fails meanwhile has to find the reason (`was_broken_since`).
             *lock(&self.broken_at) = Some(Instant::now());
             if let Some(damage) = found? {
                 self.repair_one(damage)?;
@@ -179,7 +181,9 @@ impl SharedFiles {
 
     /// Returns the first thing that is broken.
     fn find_damage(&self) -> io::Result<Option<Damage>> {
+        // First, because all files are missing while the data directory is away, and then nothing may be made.
         self.root.check()?;
+        // A copy, so that no caller waits for the lock while the files are looked at.
         let stamps = lock(&self.stamps).clone();
         for (tree, stamps) in stamps {
             let cause = match stamps.changed() {

@@ -79,6 +79,7 @@ impl SharedFilesBuilder {
             }
         }
         let (runtime, templates) = (builder.make_runtime()?, builder.make_templates()?);
+        // Only at the start, when no sandbox runs from the old root.
         runtime::remove_old(&builder.directories.runtime)?;
         let made = BuiltFiles { node: builder.node.clone(), runtime, templates };
         Ok((builder, made))
@@ -100,6 +101,7 @@ impl SharedFilesBuilder {
             let given = format!("/proc/self/fd/{}", self.given.as_raw_fd());
             node::copy(Path::new(&given), &self.directories.node)?;
         }
+        // After the program, too, because the root has a hard link to it.
         self.make_runtime()?;
         let made = [is_node.then(|| self.node.clone()), self.is_isolated().then(|| self.directories.runtime.clone())];
         Ok(made.into_iter().flatten().collect())

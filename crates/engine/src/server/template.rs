@@ -67,6 +67,7 @@ pub(crate) fn make(
 fn find_library() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let directory = program.parent().unwrap_or(Path::new("/"));
+    // Cargo puts tests into `deps` and examples into `examples`, and the library above these or into `deps`.
     let candidates = ["", "deps", "../deps", ".."].map(|below| directory.join(below).join(LIBRARY));
     candidates
         .into_iter()
