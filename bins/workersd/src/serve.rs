@@ -135,7 +135,10 @@ async fn publish_address(data_dir: PathBuf, address: SocketAddr) -> Option<Liste
         Ok(listening) => Some(listening),
         Err(error) => {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "the server's address cannot be recorded: `workersd doctor` finds the server only with --listen");
+            tracing::warn!(
+                error,
+                "the server's address cannot be recorded: `workersd doctor` finds the server only with --listen"
+            );
             None
         }
     }

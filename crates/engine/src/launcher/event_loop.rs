@@ -145,7 +145,7 @@ impl Launcher {
                     next_kill,
                     is_replaced: false,
                 };
-                // Until a template was booted once, no timeout wakes the loop for it (`Templates::next_timeout`).
+                // At once, so that it boots while the server goes on with its own start.
                 launcher.keep_templates()?;
                 Ok(Some(launcher))
             }
@@ -363,12 +363,21 @@ impl Launcher {
         let slot = (0..MOST_SLOTS).find(|slot| !self.sandboxes.contains_key(slot));
         let slot = slot.ok_or_else(|| io::Error::other(format!("there are {MOST_SLOTS} sandboxes already")))?;
         let entry = create(&mut self.factory, order, slot, channel)?;
+        if let Err(error) = self.watch(&entry, slot) {
+            // Its end would go unnoticed.
+            entry.kill_and_remove();
+            return Err(error);
+        }
+        self.sandboxes.insert(slot, entry);
+        Ok(slot)
+    }
+
+    fn watch(&self, entry: &SandboxEntry, slot: u32) -> io::Result<()> {
         epoll::add(&self.events, &entry.pidfd, EventData::new_u64(tag_of(slot)), EventFlags::IN)?;
         if let Some(watch) = &entry.memory_watch {
             epoll::add(&self.events, watch, EventData::new_u64(tag_of(slot) | 1), EventFlags::IN)?;
         }
-        self.sandboxes.insert(slot, entry);
-        Ok(slot)
+        Ok(())
     }
 
     /// Handles an event of a memory watch: if the sandbox itself is out of memory, the kernel is about to kill one of

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, WaitOptions};
 
 use crate::cgroup::{CgroupStats, Group};
 
@@ -28,5 +28,13 @@ impl SandboxEntry {
         let stats = self.group.as_ref().map(Group::stats).unwrap_or_default();
         // If the launcher killed it before the kernel did (`memory_ran_out`), the kernel has counted no kill.
         CgroupStats { out_of_memory: stats.out_of_memory || self.out_of_memory, ..stats }
+    }
+
+    /// Kills a sandbox that was just made, and removes its group.
+    pub(super) fn kill_and_remove(&self) {
+        // Nothing can be done about a failure here: the first error is reported.
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
+        let _ = self.group.as_ref().map(Group::remove);
     }
 }

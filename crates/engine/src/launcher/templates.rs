@@ -180,7 +180,8 @@ impl Templates {
 
     /// Returns the time until something has to be done without an event: a boot, or ending an overdue template.
     pub(super) fn next_timeout(&self) -> Option<Duration> {
-        let boot = self.last_boot.filter(|_| self.wants_spare()).map(|last| last + self.pause());
+        // At once, if no pause runs.
+        let boot = self.wants_spare().then(|| self.last_boot.map_or_else(Instant::now, |last| last + self.pause()));
         let overdue =
             self.all().filter(|template| !template.pending.is_empty()).map(|template| template.since + PATIENCE);
         overdue.chain(boot).min().map(|next| next.saturating_duration_since(Instant::now()))
@@ -450,9 +451,14 @@ fn boot(thread: SingleThread, files: &TemplateSetup, context: &LauncherContext, 
         since: Instant::now(),
     };
     // The launcher must wait no longer for a template that neither reads nor writes: that would hold up all sandboxes.
-    for timeout in [Timeout::Recv, Timeout::Send] {
-        set_socket_timeout(&template.socket, timeout, Some(PATIENCE))?;
+    let configured = [Timeout::Recv, Timeout::Send]
+        .into_iter()
+        .try_for_each(|timeout| set_socket_timeout(&template.socket, timeout, Some(PATIENCE)))
+        .map_err(io::Error::from)
+        .and_then(|()| wire::send(&template.socket, &ToTemplate::Configure(Box::new(context.clone())), &[]));
+    if let Err(error) = configured {
+        kill_and_reap(template.pid);
+        return Err(error);
     }
-    wire::send(&template.socket, &ToTemplate::Configure(Box::new(context.clone())), &[])?;
     Ok(template)
 }

@@ -20,7 +20,9 @@ impl Aliases {
         let used = |symbol: &SymbolId| {
             let references = scoping.get_resolved_reference_ids(*symbol).iter();
             // The path of another alias is no use yet, because that alias may stand for a type.
-            references.filter(|reference| !root_references.contains(reference)).any(|&id| scoping.get_reference(id).is_value())
+            references
+                .filter(|reference| !root_references.contains(reference))
+                .any(|&id| scoping.get_reference(id).is_value())
         };
         let mut to_visit: Vec<SymbolId> = spaces
             .aliases
