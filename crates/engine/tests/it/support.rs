@@ -1,6 +1,7 @@
 //! An engine in a directory of its own, and helpers to run scripts in its sandboxes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use workers_domain::ports::{
     Command, CommandEvent, CommandExit, CommandSpec, Sandbox, SandboxProvider, SandboxSource, SandboxSpec,
@@ -99,7 +100,15 @@ impl<const FORKED: bool> Tested<FORKED> {
         let isolation = options.isolation;
         options.templates = if FORKED { Templates::Shared } else { Templates::None };
         let engine = Engine::start(options).await.unwrap();
-        assert_eq!(engine.has_templates().await, FORKED && isolation == Isolation::Full);
+        let is_expected = FORKED && isolation == Isolation::Full;
+        // A boot takes longer than one call waits for it when other tests use all processors.
+        let booted = async {
+            while is_expected && !engine.has_templates().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), booted).await.expect("a template boots");
+        assert_eq!(engine.has_templates().await, is_expected);
         Self { engine, directory }
     }
 
