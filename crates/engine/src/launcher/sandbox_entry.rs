@@ -2,8 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::Pid;
 
+use super::children::kill_and_reap;
 use crate::cgroup::{CgroupStats, Group};
 
 /// A sandbox that runs.
@@ -32,9 +33,9 @@ impl SandboxEntry {
 
     /// Kills a sandbox that was just made, and removes its group.
     pub(super) fn kill_and_remove(&self) {
+        // Waits a moment at most: its first process runs already, and other sandboxes wait for the launcher.
+        kill_and_reap(self.pid);
         // Nothing can be done about a failure here: the first error is reported.
-        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-        let _ = rustix::process::waitpid(Some(self.pid), WaitOptions::empty());
         let _ = self.group.as_ref().map(Group::remove);
     }
 }

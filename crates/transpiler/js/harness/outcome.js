@@ -132,7 +132,7 @@ const finish = () => {
 
 let draining = false;
 /**
- * Leaves once it is known which rejections nobody has handled: what was queued in the turn of the event loop in which
+ * Leaves once it is known which rejections have no handler: what was queued in the turn of the event loop in which
  * the function settled still runs, as Node.js runs it before it looks at rejections; timers and I/O do not.
  */
 const drain = () => {
