@@ -59,7 +59,7 @@ bench *args: build setup-bench
 [group('check')]
 soak: setup setup-test
     cargo nextest run {{ locked }} --package workersd --run-ignored only --no-capture \
-        faults::soak::nothing_acknowledged_is_lost memory::ten_thousand_invocations
+        faults::soak::nothing_acknowledged_is_lost memory::ten_thousand_invocations top_level::crowd
 
 # Measures what a user of the server has beside each attack of the attack suite, and prints the table of docs/security.md.
 [group('check')]

@@ -8,6 +8,9 @@ use workers_engine::{Engine, EngineOptions, Isolation, NetworkOptions, TemplateL
 
 use crate::config::{SandboxKind, Settings, TemplateKind, Weaker};
 
+/// The most sandboxes that are kept for the next invocation of their worker.
+const MOST_KEPT: usize = 256;
+
 /// Returns the options of the engine.
 pub(crate) fn options(
     settings: &Settings,
@@ -27,6 +30,10 @@ pub(crate) fn options(
         TemplateKind::Worker => settings.capacity.templates,
         TemplateKind::Shared => Templates::Shared,
     };
+    if let Templates::PerContent { most, .. } = settings.capacity.templates {
+        // Each takes about as much as a template.
+        options.most_kept = usize::try_from(most).unwrap_or(usize::MAX).min(MOST_KEPT);
+    }
     options.network = NetworkOptions { open: settings.network_open.clone(), observer, ..NetworkOptions::default() };
     options
 }

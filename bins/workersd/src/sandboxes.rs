@@ -11,7 +11,7 @@ use uuid::Uuid;
 use workers_domain::ports::{
     NetworkObserver, NodePreload, Sandbox, SandboxError, SandboxObserver, SandboxProvider, SandboxSpec, Snapshot,
 };
-use workers_domain::{Fault, Part, ResourceLimits, SnapshotId};
+use workers_domain::{Fault, Part, SnapshotId};
 use workers_engine::{ContainerEngine, Engine};
 use workers_private_files::{make_data_directory, read_file, replace_file};
 use workers_vercel::{Client, Credentials, NetworkRules, VercelOptions, VercelProvider};
@@ -104,8 +104,8 @@ impl SandboxProvider for BesideContainers {
         self.sandboxes.preload(preload);
     }
 
-    fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
-        self.sandboxes.expect(snapshot, limits);
+    fn expect(&self, spec: SandboxSpec) {
+        self.sandboxes.expect(spec);
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use crate::InvocationId;
+use crate::{InvocationId, Isolation};
 
 /// An event of an invocation. There are any number of log entries, then one report at the end.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +72,10 @@ pub struct InvocationReport {
     pub timings: Timings,
     /// The resources that the sandbox used, as far as the provider can measure them.
     pub usage: ResourceUsage,
+    /// How new it was: [`Isolation::Sandbox`] also where less was permitted, but a new sandbox was made.
+    pub isolation: Isolation,
+    /// Whether an earlier invocation of the same worker has used its sandbox.
+    pub is_reused: bool,
 }
 
 /// How an invocation ended.

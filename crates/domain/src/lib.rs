@@ -7,6 +7,7 @@ mod health;
 mod id;
 mod in_words;
 mod invocation;
+mod isolation;
 mod limits;
 mod name;
 mod network;
@@ -23,6 +24,7 @@ pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationEventKind, InvocationReport,
     JsonText, LogEntry, LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
 };
+pub use isolation::Isolation;
 pub use limits::{ResourceLimits, TenantLimits};
 pub use name::{FunctionName, InvalidNameError, WorkerName};
 pub use network::{

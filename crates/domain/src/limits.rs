@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Isolation;
+
 /// Resource limits of one sandbox. A provider enforces what it can, and documents what it cannot enforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceLimits {
@@ -56,4 +58,6 @@ pub struct TenantLimits {
     pub queued: Option<usize>,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Option<Duration>,
+    /// How new each invocation is at least.
+    pub isolation: Option<Isolation>,
 }

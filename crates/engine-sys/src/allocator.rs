@@ -39,6 +39,47 @@ pub fn trim_memory() {
     }
 }
 
+/// The longest buffer, in bytes, that [`gather_memory`] takes; the allocator maps much longer ones alone.
+#[cfg(target_env = "gnu")]
+const LONGEST: usize = 64 * 1024;
+
+/// The memory in bytes that is ready at the end of the heap afterwards.
+#[cfg(target_env = "gnu")]
+const READY: i32 = 512 * 1024;
+
+/// Takes for good what is free between buffers in use, so that the next buffers follow each other at the end of the
+/// heap. For a process that is about to be forked again and again: each page that a child writes to is copied, and
+/// buffers in free places lie in a page of their own each.
+pub fn gather_memory() {
+    trim_memory();
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the calls allocate, and free what they have allocated themselves, once. `sbrk(0)` only returns the end of
+    // the heap. Addresses are compared, never used.
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, READY);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * READY);
+        let end = libc::sbrk(0).addr();
+        // A buffer from the end of the heap, or where that is too short, from beyond it.
+        let mut last = libc::malloc(LONGEST);
+        while !last.is_null() && last.addr() + 4 * LONGEST < end {
+            last = libc::malloc(LONGEST);
+        }
+        let first = last.addr();
+        libc::free(last);
+        // From long to short: the rest of a place that is longer than a buffer is taken by shorter ones.
+        let sizes = (1..=LONGEST / 1024).rev().map(|kib| kib * 1024).chain((1..64).rev().map(|part| part * 16));
+        for size in sizes {
+            loop {
+                let taken = libc::malloc(size);
+                if taken.is_null() || taken.addr() >= first {
+                    libc::free(taken);
+                    break;
+                }
+            }
+        }
+    }
+}
+
 #[cfg(all(test, target_env = "gnu"))]
 mod tests {
     use super::*;
@@ -60,6 +101,22 @@ mod tests {
         assert!(with.0 >= before.0 + 1024 * 1024 && with.1 > before.1);
         drop(long);
         assert_eq!(mapped(), before);
+    }
+
+    #[test]
+    fn after_memory_was_gathered_buffers_follow_each_other() {
+        // Long enough for the heap of this thread to have free places between others.
+        let (places, _between): (Vec<_>, Vec<_>) =
+            (0..1000).map(|_| (vec![1_u8; 200], std::hint::black_box(Box::new([0_u8; 4000])))).unzip();
+        drop(std::hint::black_box(places));
+        let spread = || {
+            let buffers: Vec<_> = (0..100).map(|_| std::hint::black_box(vec![1_u8; 200])).collect();
+            let pages: std::collections::BTreeSet<_> = buffers.iter().map(|one| one.as_ptr().addr() / 4096).collect();
+            pages.len()
+        };
+        assert!(spread() > 50);
+        gather_memory();
+        assert!(spread() < 15, "{}", spread());
     }
 
     #[test]

@@ -149,6 +149,34 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
     }
 }
 
+/// Forks a child like [`fork_process`], without what the C library does at a fork. That is to repair locks and the
+/// lists of threads that the child does not have, and touches memory for each of them; a process that has one thread,
+/// and had no other when it was itself forked, needs none of it. `id_at` is [`thread_id_place`] of this process.
+///
+/// # Errors
+///
+/// As [`fork_process`].
+pub fn clone_child(_: SingleThread, id_at: u64) -> io::Result<Option<Pid>> {
+    let flags = u64::from((libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD).unsigned_abs());
+    // SAFETY: without CLONE_VM the child has its own copy of the address space and returns on its own copy of this
+    // stack (0 as the second argument). The token proves that no other thread runs, so none holds a lock. The kernel
+    // writes the child's id to where the C library keeps it, in the child's own copy.
+    let result = unsafe { libc::syscall(libc::SYS_clone, flags, 0_u64, 0_u64, id_at, 0_u64) };
+    match i32::try_from(result) {
+        Ok(number) if number >= 0 => Ok(Pid::from_raw(number)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Returns the place where the kernel and the C library keep the id of this thread. It is the same in forked children.
+///
+/// # Errors
+///
+/// As [`clone_sibling`].
+pub fn thread_id_place() -> io::Result<u64> {
+    thread_id_address()
+}
+
 /// Moves this process to new mount, IPC, UTS and cgroup namespaces. The root of the cgroup namespace is the group that
 /// the process is in.
 ///
@@ -296,6 +324,22 @@ pub fn try_wait_for(pid: Pid) -> io::Result<Option<ReapedChild>> {
     wait(pid.as_raw_nonzero().get(), libc::WNOHANG)
 }
 
+/// Waits until a child ends, and reaps it.
+///
+/// # Errors
+///
+/// `ECHILD` when it is no child.
+pub fn wait_for(pid: Pid) -> io::Result<ReapedChild> {
+    loop {
+        match wait(pid.as_raw_nonzero().get(), 0) {
+            Ok(Some(ended)) => return Ok(ended),
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChild>> {
     let mut status: libc::c_int = 0;
     // SAFETY: `rusage` is plain old data for which all zeroes is a valid value.
@@ -319,4 +363,32 @@ fn wait(which: libc::pid_t, options: libc::c_int) -> io::Result<Option<ReapedChi
         // The kernel reports it in units of 1024 bytes.
         max_resident_bytes: u64::try_from(usage.ru_maxrss).unwrap_or_default() * 1024,
     }))
+}
+
+/// How many numbers [`scheduling_of`] returns.
+pub const SCHEDULING: usize = 4 + 16;
+
+/// Returns what other processes of the same user can change of how a process is scheduled: its policy, its real-time
+/// priority, its priority, that of its input and output, and which of the first 1,024 processors it may run on. What
+/// cannot be read is a negative number or stays 0, so that two results can be compared in any case.
+#[must_use]
+pub fn scheduling_of(pid: libc::pid_t) -> [i64; SCHEDULING] {
+    let mut parameter = libc::sched_param { sched_priority: -1 };
+    let mut processors = [0_u64; 16];
+    // SAFETY: each call takes integers, or a live local that it fills, of the size that is passed or that the kernel
+    // knows. `cpu_set_t` is a bit set as long as the kernel wants; the array has room for 1,024 processors.
+    unsafe {
+        let policy = libc::sched_getscheduler(pid);
+        libc::sched_getparam(pid, &raw mut parameter);
+        // The raw call returns 20 minus the priority, and so never a negative number but for an error.
+        let priority = libc::syscall(libc::SYS_getpriority, libc::PRIO_PROCESS, pid);
+        let input_output = libc::syscall(libc::SYS_ioprio_get, 1, pid);
+        libc::syscall(libc::SYS_sched_getaffinity, pid, size_of_val(&processors), processors.as_mut_ptr());
+        let mut found = [0; SCHEDULING];
+        let others = [policy.into(), parameter.sched_priority.into(), priority, input_output];
+        for (place, value) in found.iter_mut().zip(others.into_iter().chain(processors.map(u64::cast_signed))) {
+            *place = value;
+        }
+        found
+    }
 }

@@ -86,3 +86,13 @@ pub fn unblock_signals() {
     // SAFETY: `none` is an initialised signal set that lives across the call.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
 }
+
+/// Returns the signals that wait until this process unblocks them, one bit each, without `SIGCHLD`, which comes and
+/// goes with children.
+#[must_use]
+pub fn pending_signals() -> u64 {
+    let mut pending: u64 = 0;
+    // SAFETY: the kernel's set of signals is 64 bits long; it writes them to a live local, and is passed that size.
+    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
+    pending & !(1 << (libc::SIGCHLD - 1))
+}

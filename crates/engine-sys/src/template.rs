@@ -8,7 +8,10 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::io;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::node_functions::{HEAP_FUNCTIONS, find_functions_of_children, next_function, node_function};
+use crate::sights::{self, Before};
 
 /// Whether this process is a forked child that runs a program.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
@@ -17,47 +20,26 @@ static IS_CHILD: AtomicBool = AtomicBool::new(false);
 static THREADS: [AtomicUsize; 64] = [const { AtomicUsize::new(0) }; 64];
 static THREAD_COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The function behind the script's `runTemplate()`. It returns only in a child, with the text that the script gets.
-static RUN_TEMPLATE: OnceLock<fn(NodeEnv) -> io::Result<String>> = OnceLock::new();
+/// What the script's functions do.
+static CALLS: OnceLock<Calls> = OnceLock::new();
+
+/// The functions that the template's script can call, besides those of this crate. Each returns the text that the
+/// script gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls {
+    /// `runTemplate()`; it returns only in a child.
+    pub run_template: fn(NodeEnv) -> io::Result<String>,
+    /// `park()`, which a child calls that is a zygote; it returns only in the children of that one.
+    pub park: fn(NodeEnv) -> io::Result<String>,
+}
+
+/// What a zygote's program found when it began to load.
+static BEFORE: OnceLock<Before> = OnceLock::new();
 
 /// Access to the node that made the current call. Only a call from node creates one.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeEnv {
     environment: *mut c_void,
-}
-
-/// Returns a function by name from the libraries that come after this one in the search order.
-fn next_function(name: &CStr) -> *mut c_void {
-    // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_NEXT is a valid pseudo handle.
-    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
-}
-
-/// The functions of node that a child calls. The template looks them up once: a search touches many pages, each of
-/// which a child would have to map.
-static CALLED_BY_CHILDREN: [(&CStr, AtomicPtr<c_void>); 9] = [
-    (c"napi_create_string_utf8", AtomicPtr::new(ptr::null_mut())),
-    (c"napi_throw_error", AtomicPtr::new(ptr::null_mut())),
-    (c"napi_get_uv_event_loop", AtomicPtr::new(ptr::null_mut())),
-    (c"napi_get_cb_info", AtomicPtr::new(ptr::null_mut())),
-    (c"napi_get_value_int32", AtomicPtr::new(ptr::null_mut())),
-    (c"uv_loop_fork", AtomicPtr::new(ptr::null_mut())),
-    (HEAP_FUNCTIONS[0], AtomicPtr::new(ptr::null_mut())),
-    (HEAP_FUNCTIONS[1], AtomicPtr::new(ptr::null_mut())),
-    (HEAP_FUNCTIONS[2], AtomicPtr::new(ptr::null_mut())),
-];
-
-/// Returns a function of node by name.
-fn node_function(name: &CStr) -> io::Result<*mut c_void> {
-    let kept = CALLED_BY_CHILDREN.iter().find(|(known, _)| *known == name).map(|(_, address)| address);
-    let mut found = kept.map_or(ptr::null_mut(), |address| address.load(Ordering::Acquire));
-    if found.is_null() {
-        // SAFETY: `name` is NUL-terminated and lives across the call; RTLD_DEFAULT is a valid pseudo handle.
-        found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-        if let Some(address) = kept {
-            address.store(found, Ordering::Release);
-        }
-    }
-    if found.is_null() { Err(io::Error::other(format!("node lacks {}", name.to_string_lossy()))) } else { Ok(found) }
 }
 
 /// `madvise(2)`, but ignores `MADV_DONTFORK`, which would keep memory from forked children.
@@ -228,21 +210,18 @@ unsafe fn destroy(name: &CStr, object: *mut c_void) -> c_int {
     unsafe { real(object) }
 }
 
-/// Adds two functions to the addon's object. `runTemplate` calls the argument `run_template`, which returns in a forked
-/// child; the script gets the text that it returns. `reallyExit` ends a child at once, with the given code.
+/// Adds functions to the addon's object: those of `calls`; `reallyExit(code)`, which ends a child at once; `learn(1)`
+/// and `learn(0)`, between which node reads the clock for itself alone; and `watch()`, from which on it is noted what a
+/// program looks at ([`NodeEnv::sights`]).
 ///
 /// # Safety
 ///
 /// `environment` and `exports` are what node passes to an addon that registers.
-pub unsafe fn register(
-    environment: *mut c_void,
-    exports: *mut c_void,
-    run_template: fn(NodeEnv) -> io::Result<String>,
-) -> *mut c_void {
+pub unsafe fn register(environment: *mut c_void, exports: *mut c_void, calls: Calls) -> *mut c_void {
     type CreateFunction =
         unsafe extern "C" fn(*mut c_void, *const c_char, usize, Callback, *mut c_void, *mut *mut c_void) -> c_int;
     type SetProperty = unsafe extern "C" fn(*mut c_void, *mut c_void, *const c_char, *mut c_void) -> c_int;
-    if IS_CHILD.load(Ordering::Acquire) || RUN_TEMPLATE.set(run_template).is_err() {
+    if IS_CHILD.load(Ordering::Acquire) || CALLS.set(calls).is_err() {
         // A user's program that loads the library again gets an empty object.
         return exports;
     }
@@ -250,7 +229,13 @@ pub unsafe fn register(
     else {
         return exports;
     };
-    let functions: [(&CStr, Callback); 2] = [(c"runTemplate", call_run_template), (c"reallyExit", call_exit)];
+    let functions: [(&CStr, Callback); 5] = [
+        (c"runTemplate", call_run_template),
+        (c"park", call_park),
+        (c"learn", call_learn),
+        (c"watch", call_watch),
+        (c"reallyExit", call_exit),
+    ];
     for (name, callback) in functions {
         let mut function = ptr::null_mut();
         // SAFETY: both addresses are node's functions of these names, whose types are part of Node-API's stable
@@ -273,6 +258,35 @@ type Callback = unsafe extern "C" fn(*mut c_void, *mut c_void) -> *mut c_void;
 
 /// Implements `reallyExit(code)`.
 unsafe extern "C" fn call_exit(environment: *mut c_void, call: *mut c_void) -> *mut c_void {
+    // SAFETY: node calls this with its own environment and call.
+    exit_process(unsafe { number_argument(environment, call) })
+}
+
+/// Implements `learn(begins)`.
+unsafe extern "C" fn call_learn(environment: *mut c_void, call: *mut c_void) -> *mut c_void {
+    // SAFETY: node calls this with its own environment and call.
+    let begins = unsafe { number_argument(environment, call) } != 0;
+    // SAFETY: as before.
+    unsafe { answer(environment, || sights::learn(begins).map(|()| String::new())) }
+}
+
+/// Implements `watch()`.
+unsafe extern "C" fn call_watch(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
+    let watch = || {
+        let before = Before::watch(NodeEnv { environment }.event_loop()?)?;
+        BEFORE.set(before).map_err(|_| io::Error::other("the program is being watched already"))?;
+        Ok(String::new())
+    };
+    // SAFETY: node calls this with its own environment.
+    unsafe { answer(environment, watch) }
+}
+
+/// Returns the only argument of a call, a number; 0 if it is none.
+///
+/// # Safety
+///
+/// Both are what node passes to a callback.
+unsafe fn number_argument(environment: *mut c_void, call: *mut c_void) -> i32 {
     type GetArguments = unsafe extern "C" fn(
         *mut c_void,
         *mut c_void,
@@ -295,19 +309,44 @@ unsafe extern "C" fn call_exit(environment: *mut c_void, call: *mut c_void) -> *
             number(environment, argument, &raw mut code);
         }
     }
-    exit_process(code)
+    code
 }
 
 /// Implements `runTemplate()`.
 unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
+    let run_template = || match CALLS.get() {
+        Some(calls) if !IS_CHILD.load(Ordering::Acquire) => {
+            let program = (calls.run_template)(NodeEnv { environment })?;
+            // From here on the replaced functions of the C library leave out the template's threads.
+            IS_CHILD.store(true, Ordering::Release);
+            Ok(program)
+        }
+        _ => Err(io::Error::other("not a template")),
+    };
+    // SAFETY: node calls this with its own environment.
+    unsafe { answer(environment, run_template) }
+}
+
+/// Implements `park()`.
+unsafe extern "C" fn call_park(environment: *mut c_void, _: *mut c_void) -> *mut c_void {
+    let park = || match CALLS.get() {
+        Some(calls) if IS_CHILD.load(Ordering::Acquire) => (calls.park)(NodeEnv { environment }),
+        _ => Err(io::Error::other("not a child of a template")),
+    };
+    // SAFETY: node calls this with its own environment.
+    unsafe { answer(environment, park) }
+}
+
+/// Gives the script what `call` returns: a text, or an error to throw.
+///
+/// # Safety
+///
+/// `environment` is what node passes to a callback, which returns after this.
+unsafe fn answer(environment: *mut c_void, call: impl FnOnce() -> io::Result<String>) -> *mut c_void {
     type CreateText = unsafe extern "C" fn(*mut c_void, *const c_char, usize, *mut *mut c_void) -> c_int;
     type Throw = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> c_int;
-    let node_env = NodeEnv { environment };
     // A panic must not unwind into node's frames.
-    let result = std::panic::catch_unwind(|| match RUN_TEMPLATE.get() {
-        Some(run_template) if !IS_CHILD.load(Ordering::Acquire) => run_template(node_env),
-        _ => Err(io::Error::other("not a template")),
-    });
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
     let result = result.unwrap_or_else(|_| Err(io::Error::other("the template panicked")));
     let (Ok(create), Ok(throw)) = (node_function(c"napi_create_string_utf8"), node_function(c"napi_throw_error"))
     else {
@@ -320,8 +359,6 @@ unsafe extern "C" fn call_run_template(environment: *mut c_void, _: *mut c_void)
     unsafe {
         match result {
             Ok(text) => {
-                // From here on the replaced functions of the C library leave out the template's threads.
-                IS_CHILD.store(true, Ordering::Release);
                 let create = std::mem::transmute::<*mut c_void, CreateText>(create);
                 create(environment, text.as_ptr().cast(), text.len(), &raw mut value);
             }
@@ -343,19 +380,34 @@ impl NodeEnv {
     ///
     /// When the kernel is out of descriptors; then the loop is of no use.
     pub fn fork_event_loop(self) -> io::Result<()> {
-        type GetLoop = unsafe extern "C" fn(*mut c_void, *mut *mut c_void) -> c_int;
         type ForkLoop = unsafe extern "C" fn(*mut c_void) -> c_int;
-        let (get, fork) = (node_function(c"napi_get_uv_event_loop")?, node_function(c"uv_loop_fork")?);
-        let mut event_loop = ptr::null_mut();
-        // SAFETY: both addresses are node's functions of these names and types. The environment is that of the running
-        // call (a `NodeEnv` is only made by one), `event_loop` is a live local; the loop it gets belongs to this
-        // thread, which does not run it at the moment.
-        let result = unsafe {
-            let get = std::mem::transmute::<*mut c_void, GetLoop>(get);
-            let fork = std::mem::transmute::<*mut c_void, ForkLoop>(fork);
-            if get(self.environment, &raw mut event_loop) == 0 { fork(event_loop) } else { -libc::EINVAL }
-        };
+        let (event_loop, fork) = (self.event_loop()?, node_function(c"uv_loop_fork")?);
+        // SAFETY: the address is that of libuv's function of this name and type. The loop belongs to this thread, which
+        // does not run it at the moment.
+        let result = unsafe { std::mem::transmute::<*mut c_void, ForkLoop>(fork)(event_loop) };
         if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-result)) }
+    }
+
+    /// Returns node's event loop.
+    fn event_loop(self) -> io::Result<*mut c_void> {
+        type GetLoop = unsafe extern "C" fn(*mut c_void, *mut *mut c_void) -> c_int;
+        let get = node_function(c"napi_get_uv_event_loop")?;
+        let mut event_loop = ptr::null_mut();
+        // SAFETY: the address is that of node's function of this name and type. The environment is that of the running
+        // call (a `NodeEnv` is only made by one), `event_loop` is a live local.
+        let result = unsafe { std::mem::transmute::<*mut c_void, GetLoop>(get)(self.environment, &raw mut event_loop) };
+        if result == 0 { Ok(event_loop) } else { Err(io::Error::from_raw_os_error(libc::EINVAL)) }
+    }
+
+    /// Ends to watch the program, and returns what it has looked at or left in this process so that another process
+    /// that loads it would not be the same. Each is a sentence without a full stop, with `it` for the program.
+    ///
+    /// # Errors
+    ///
+    /// When `watch()` was not called, or this node lacks the functions for it.
+    pub fn sights(self) -> io::Result<Vec<&'static str>> {
+        let before = BEFORE.get().ok_or_else(|| io::Error::other("the program was not watched"))?;
+        before.end(self.event_loop()?)
     }
 
     /// Lowers the limit of V8's heap to this many bytes.
@@ -393,18 +445,11 @@ impl NodeEnv {
     ///
     /// When this node lacks one of them.
     pub fn prepare(self) -> io::Result<()> {
-        CALLED_BY_CHILDREN.iter().try_for_each(|(name, _)| node_function(name).map(drop))
+        find_functions_of_children()
     }
 }
 
 type NearLimit = unsafe extern "C" fn(*mut c_void, usize, usize) -> usize;
-
-/// Member functions of V8's class `Isolate`: `GetCurrent`, `AddNearHeapLimitCallback`, `RemoveNearHeapLimitCallback`.
-const HEAP_FUNCTIONS: [&CStr; 3] = [
-    c"_ZN2v87Isolate10GetCurrentEv",
-    c"_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_",
-    c"_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm",
-];
 
 unsafe extern "C" fn keep_limit(_: *mut c_void, current: usize, _: usize) -> usize {
     current
@@ -449,16 +494,15 @@ impl MemoryLayout {
         Ok(Self { map })
     }
 
-    /// Makes the kernel show these arguments and this environment as the process's own.
+    /// Makes the kernel show these arguments and this environment as the process's own. Each text in them ends with a
+    /// NUL.
     ///
     /// # Errors
     ///
     /// When the kernel does not let a process without privileges do so (`CONFIG_CHECKPOINT_RESTORE`).
-    pub fn set_command_line(mut self, arguments: &[String], environment: &[String]) -> io::Result<()> {
-        let pack = |texts: &[String]| texts.iter().flat_map(|text| text.bytes().chain([0])).collect::<Vec<u8>>();
-        let (arguments, environment) = (pack(arguments), pack(environment));
+    pub fn set_command_line(mut self, arguments: &[u8], environment: &[u8]) -> io::Result<()> {
         // The kernel reads this memory for the rest of the process's life.
-        let shown: &'static mut [u8] = Box::leak([arguments.as_slice(), &environment].concat().into_boxed_slice());
+        let shown: &'static mut [u8] = Box::leak([arguments, environment].concat().into_boxed_slice());
         let start = shown.as_ptr() as u64;
         let middle = start + arguments.len() as u64;
         self.map.arguments = [start, middle];

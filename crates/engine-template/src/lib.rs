@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![expect(unsafe_code, reason = "functions that node finds by name; what they do is in workers-engine-sys")]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
-use workers_engine_sys::template;
+use workers_engine_sys::{sights, template};
 
 /// Replaces the C library's function: memory that V8 would hide from forked children stays visible to them.
 ///
@@ -104,6 +104,86 @@ pub unsafe extern "C" fn pthread_mutex_destroy(mutex: *mut c_void) -> c_int {
     unsafe { template::destroy_mutex(mutex) }
 }
 
+/// Replaces the C library's function: notes who reads the clock. What the caller is found by has to be passed on before
+/// any other instruction changes it, so this is no function of Rust's.
+///
+/// # Safety
+///
+/// As `clock_gettime(2)`.
+// SAFETY: the name is the C library's on purpose, and so is the signature; see `sights::read_clock`.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut c_void) -> c_int {
+    core::arch::naked_asm!(
+        "mov rdx, [rsp]",
+        "lea rcx, [rsp + 8]",
+        "mov r8, rbp",
+        "jmp {read_clock}",
+        read_clock = sym sights::read_clock,
+    )
+}
+
+/// Replaces the C library's function: notes that the date is read.
+///
+/// # Safety
+///
+/// As `gettimeofday(2)`.
+// SAFETY: the name is the C library's on purpose, and so is the signature; see `sights::read_date`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gettimeofday(time: *mut c_void, zone: *mut c_void) -> c_int {
+    // SAFETY: the caller keeps the contract of `gettimeofday(2)`.
+    unsafe { sights::read_date(time.cast(), zone) }
+}
+
+/// Replaces the C library's function: notes that what was used is read.
+///
+/// # Safety
+///
+/// As `getrusage(2)`.
+// SAFETY: the name is the C library's on purpose, and so is the signature; see `sights::read_usage`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn getrusage(who: c_int, usage: *mut c_void) -> c_int {
+    // SAFETY: the caller keeps the contract of `getrusage(2)`.
+    unsafe { sights::read_usage(who, usage.cast()) }
+}
+
+macro_rules! in_place_of_open {
+    ($($name:ident),*) => {
+        $(/// Replaces the C library's function: notes which kind of file is opened.
+        ///
+        /// # Safety
+        ///
+        /// As `open(2)`. Where the third argument is missing, the kernel does not look at it.
+        // SAFETY: the name is the C library's on purpose, and so is the signature; see `sights::open_file`.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
+            // SAFETY: the caller keeps the contract of `open(2)`.
+            unsafe { sights::open_file(path, flags, mode) }
+        })*
+    };
+}
+
+// The C library exports the function under two names.
+in_place_of_open!(open, open64);
+
+macro_rules! in_place_of_fopen {
+    ($($name:ident),*) => {
+        $(/// Replaces the C library's function: notes which kind of file is opened.
+        ///
+        /// # Safety
+        ///
+        /// As `fopen(3)`.
+        // SAFETY: the name is the C library's on purpose, and so is the signature; see `sights::open_stream`.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(path: *const c_char, mode: *const c_char) -> *mut c_void {
+            // SAFETY: the caller keeps the contract of `fopen(3)`.
+            unsafe { sights::open_stream(path, mode) }
+        })*
+    };
+}
+
+in_place_of_fopen!(fopen, fopen64);
+
 /// Registers the addon. Node calls this when it loads the library.
 ///
 /// # Safety
@@ -113,5 +193,5 @@ pub unsafe extern "C" fn pthread_mutex_destroy(mutex: *mut c_void) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn napi_register_module_v1(environment: *mut c_void, exports: *mut c_void) -> *mut c_void {
     // SAFETY: node passes a live environment and object.
-    unsafe { template::register(environment, exports, workers_engine::run_template) }
+    unsafe { template::register(environment, exports, workers_engine::TEMPLATE_CALLS) }
 }

@@ -32,7 +32,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for round in 0..ROUNDS {
             let started = Instant::now();
             let sandbox = engine
-                .create(SandboxSpec { source: SandboxSource::Empty, limits, network: NetworkPolicy::default() })
+                .create(SandboxSpec {
+                    source: SandboxSource::Empty,
+                    limits,
+                    network: NetworkPolicy::default(),
+                    kept_for: None,
+                })
                 .await?;
             let contents = format!("// {round}\n{}", "x".repeat(100_000)).into_bytes();
             sandbox.write_files(vec![SandboxFile { path: SandboxPath::parse("worker.mjs")?, contents }]).await?;
@@ -46,7 +51,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for _ in 0..ROUNDS {
             let started = Instant::now();
             let sandbox = engine
-                .create(SandboxSpec { source: source.clone(), limits, network: NetworkPolicy::default() })
+                .create(SandboxSpec {
+                    source: source.clone(),
+                    limits,
+                    network: NetworkPolicy::default(),
+                    kept_for: None,
+                })
                 .await?;
             creates.push(started.elapsed());
             let args = ["-e", "0"].map(str::to_owned).to_vec();

@@ -16,7 +16,7 @@ const vm = require("node:vm");
 const [, , library, ahead] = process.argv;
 const addon = { exports: {} };
 process.dlopen(addon, library);
-const { runTemplate, reallyExit } = addon.exports;
+const { runTemplate, park, learn, watch, reallyExit } = addon.exports;
 
 /** Does what workers do. */
 const warm = async () => {
@@ -67,13 +67,18 @@ const warm = async () => {
 	process.chdir(".");
 	// What is called for each character is compiled to machine code soon: here, and not in every child.
 	for (let round = 0; round < 1000; round++) path.resolve("worker.mjs"), path.normalize("/work/../work/worker.mjs"), pathToFileURL("/work/worker.mjs");
+	// As is what runs after each turn of the event loop: so often that the last tier of V8's compilers has done it.
+	for (let round = 0; round < 20000; round++) await new Promise(process.nextTick);
+	for (let round = 0; round < 500; round++) await new Promise(setImmediate);
 	new Headers({ a: "b" }).get("a");
 	await new Response("text").text();
 	await import(pathToFileURL(path.join(__dirname, "warm.mjs")).href).then(({ warm }) => warm());
 	Module.createRequire(__filename)("node:fs");
 	// Once for nothing, because functions are compiled when they are called first.
 	const nothing = pretended();
-	become({ options: ["--none"], script: ["/"], environment: [["A", "b"]], seed: 1 }, nothing);
+	become({ options: ["--none"], script: ["/"], environment: [["A", "b"]], seed: 1, pid: 2 }, nothing);
+	const programs = ['{"probe":true}', '{"script":["/"],"environment":[["A","b"]],"seed":1,"output":[1,2]}'];
+	parked(() => programs.pop(), JSON.parse, seedRandom(nothing.setFlag, nothing.random), 1, () => {}, restartClocks)();
 	nothing.process._exiting = true;
 	nothing.process.emit("exit", nothing.process.uptime(), nothing.clocks.now(), nothing.clocks.timeOrigin);
 	await prepared.warm();
@@ -101,7 +106,7 @@ const pretended = () => ({
 const own = (make) => vm.runInThisContext(`(${make})`, { filename: "node:internal/process/execution" })(Reflect.apply);
 
 /** Makes the process look like one that was started with this program. */
-const become = ({ options, script, environment, seed }, { process, clocks, leave, setFlag, random }) => {
+const become = ({ options, script, environment, seed, pid, zygote }, { process, clocks, leave, setFlag, random }) => {
 	const age = clocks.now.call(performance);
 	process.chdir(".");
 	for (const name of Object.keys(process.env)) delete process.env[name];
@@ -109,18 +114,27 @@ const become = ({ options, script, environment, seed }, { process, clocks, leave
 	process.execPath = "/usr/bin/node";
 	process.execArgv = options;
 	process.argv.splice(0, process.argv.length, process.execPath, path.resolve(script[0]), ...script.slice(1));
-	Object.defineProperty(process, "pid", { value: 2, writable: false, enumerable: true, configurable: true });
+	Object.defineProperty(process, "pid", { value: pid, writable: false, enumerable: true, configurable: true });
 	// Its parent is the sandbox's first process to all that it can see.
 	Object.defineProperty(process, "ppid", { value: 1, writable: true, enumerable: true, configurable: true });
-	// For this context only: a number is drawn at once, and threads made later seed themselves.
-	setFlag(`--random-seed=${seed}`);
-	random();
-	setFlag("--random-seed=0");
+	// V8 takes the seed with the first number that is drawn, so a zygote must not draw any.
+	if (!zygote) seedRandom(setFlag, random)(seed);
 	for (const option of options) setFlag(option);
-	shiftClocks(age, clocks, process);
+	restartClocks = shiftClocks(age, clocks, process);
 	leaveAtOnce(process, leave);
 	delete process.mainModule;
 };
+
+/** Makes the clocks count from now on. */
+let restartClocks;
+
+/** Seeds `Math.random` of this context only: a number is drawn at once, and threads made later seed themselves. */
+const seedRandom = own(() => (setFlag, random) => (seed) => {
+	setFlag(`--random-seed=${seed}`);
+	const first = random();
+	setFlag("--random-seed=0");
+	return first;
+});
 
 /** A program that is done leaves without taking node apart first. */
 const leaveAtOnce = own((apply) => (process, leave) => {
@@ -142,7 +156,7 @@ const shiftClocks = own((apply) => (age, clocks, process) => {
 	const { now } = clocks;
 	const { get: timeOrigin } = Object.getOwnPropertyDescriptor(clocks, "timeOrigin");
 	const { uptime } = process;
-	const seconds = apply(uptime, process, []);
+	let seconds = apply(uptime, process, []);
 	const replace = (target, name, key, replacement) => {
 		const descriptor = Object.getOwnPropertyDescriptor(target, name);
 		Object.defineProperty(replacement, "name", Object.getOwnPropertyDescriptor(descriptor[key], "name"));
@@ -162,26 +176,74 @@ const shiftClocks = own((apply) => (age, clocks, process) => {
 	replace(clocks, "now", "value", methods.now);
 	replace(clocks, "timeOrigin", "get", methods.timeOrigin);
 	replace(process, "uptime", "value", methods.uptime);
+	return () => {
+		age = apply(now, performance, []);
+		seconds = apply(uptime, process, []);
+	};
+});
+
+/**
+ * What a zygote does when its program is loaded: `park` returns in each process that is forked, with the program that
+ * it is to run, or with a `probe`, which finds out whether `Math.random` was used before: then the first number after
+ * seeding is another one than `expected`.
+ */
+const parked = own((apply) => (park, parse, seed, expected, leave, restart) => () => {
+	for (;;) {
+		const program = parse(park());
+		if (program.probe) leave(seed(1) === expected ? 0 : 1);
+		const variables = { __proto__: null };
+		const { environment } = program;
+		for (let index = 0; index < environment.length; index++) variables[environment[index][0]] = environment[index][1];
+		seed(program.seed);
+		restart();
+		return { script: program.script, variables, output: program.output };
+	}
 });
 
 // In stack traces the program is called from where node calls it.
 const start = vm.runInThisContext("(runMain, process) => () => runMain(process.argv[1])", { filename: "node:internal/main/run_main_module", lineOffset: 35, columnOffset: 15 })(Module.runMain, process);
-/** Gives back what warming up has left behind; a fork copies what is there. */
-const collectGarbage = () => {
+/** The first number that a context draws after it was seeded with 1. */
+v8.setFlagsFromString("--random-seed=1");
+const expected = vm.runInNewContext("Math.random()");
+v8.setFlagsFromString("--random-seed=0");
+
+/** Makes V8's function to collect garbage, in another context, so that no program finds it. */
+const collector = () => {
 	v8.setFlagsFromString("--expose-gc");
-	vm.runInNewContext("gc")({ type: "major", flavor: "last-resort" });
+	const gc = vm.runInNewContext("gc");
 	v8.setFlagsFromString("--no-expose-gc");
+	return gc;
 };
 
-warm().then(() => {
-	collectGarbage();
+/** Does what makes Node.js itself read the clock, and reads it nowhere in JavaScript: `learn` notes who asks meanwhile. */
+const learnClocks = async () => {
+	const gc = collector();
+	learn(1);
+	for (let round = 0; round < 3; round++) {
+		await new Promise((done) => setTimeout(done, 0));
+		await new Promise((done) => setImmediate(done));
+		gc({ type: "minor" });
+		gc({ type: "major" });
+	}
+	learn(0);
+};
+
+/** How a zygote parks; `watch` begins to note what its program looks at. */
+const zygotePark = () => {
+	const seed = seedRandom(v8.setFlagsFromString, Math.random);
+	return Object.assign(parked(park, JSON.parse, seed, expected, reallyExit, restartClocks), { watch });
+};
+
+warm().then(learnClocks).then(() => {
+	// A fork copies what warming up has left behind.
+	collector()({ type: "major", flavor: "last-resort" });
 	// Twice, so that whatever the last step has queued is done.
 	setImmediate(() => setImmediate(() => {
 		const program = JSON.parse(runTemplate());
 		become(program, world);
 		for (const name of Object.keys(require.cache)) delete require.cache[name];
 		delete module.children;
-		prepared.prepare(process.env);
+		prepared.prepare(process.env, program.zygote ? zygotePark() : undefined);
 		start();
 	}));
 });

@@ -15,10 +15,11 @@ use workers_domain::{Fault, NetworkPolicy, ResourceLimits, SnapshotId};
 
 use crate::cgroup::CgroupPlan;
 use crate::health;
+use crate::launcher::available_memory;
 use crate::message::{Configuration, IsolationSetup};
 use crate::network;
 use crate::options::{EngineOptions, Isolation, Templates};
-use crate::sandbox::{EngineCore, LocalSandbox, PrewarmQueue, WarmPool, prewarm};
+use crate::sandbox::{EngineCore, KeptPool, LocalSandbox, PrewarmQueue, Purpose, WarmPool, prewarm};
 use crate::server::data_dir::DataDir;
 use crate::server::ids::Ranges;
 use crate::server::launcher_client::LauncherClient;
@@ -48,6 +49,9 @@ const SWEEP_REST: Duration = Duration::from_millis(4);
 /// How often we check that the files and directories that sandboxes depend on are still there. One check takes a tenth
 /// of a millisecond.
 pub(crate) const SHARED_FILES_INTERVAL: Duration = Duration::from_secs(2);
+
+/// With less memory than this, in bytes, half of the sandboxes that are kept and wait are thrown away.
+const LEAST_MEMORY: u64 = 256 << 20;
 
 /// The oldest Node that worker scripts run on.
 pub(crate) const OLDEST_NODE: u32 = 20;
@@ -99,6 +103,7 @@ impl Engine {
                 launcher,
                 snapshots,
                 warm_pool,
+                kept_pool: KeptPool::new(if is_isolated { options.most_kept } else { 0 }),
                 prewarm_queue,
                 shared_files,
                 preload,
@@ -148,7 +153,8 @@ impl Engine {
     async fn try_node(&self) -> Result<String, SandboxError> {
         // Under every policy a sandbox may connect to itself.
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
-        let sandbox = self.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
+        let sandbox =
+            self.create(SandboxSpec { source: SandboxSource::Empty, limits, network, kept_for: None }).await?;
         let args = ["-e", TRIAL].map(str::to_owned).to_vec();
         let mut command = sandbox.run(CommandSpec::named("node", args)).await?;
         let mut printed = Vec::new();
@@ -221,6 +227,7 @@ impl Engine {
     pub async fn shutdown(&self) {
         // First, so that no sandbox is made ahead while the launcher ends.
         self.core.warm_pool.close();
+        self.core.kept_pool.close();
         self.core.launcher.end().await;
     }
 }
@@ -286,6 +293,7 @@ async fn watch_shared_files(core: std::sync::Weak<EngineCore>) {
     loop {
         tokio::time::sleep(SHARED_FILES_INTERVAL).await;
         let Some(core) = core.upgrade() else { return };
+        core.kept_pool.tidy(is_memory_short());
         let error = core.repair().await.err().map(|error| error.message);
         // Only changes are logged: the same error would come again every two seconds.
         match (&last_error, &error) {
@@ -296,6 +304,12 @@ async fn watch_shared_files(core: std::sync::Weak<EngineCore>) {
         last_error = error;
         core.launcher.watch().await;
     }
+}
+
+/// Returns whether the host, or a group around this process, has less memory left than sandboxes that only wait should
+/// take.
+fn is_memory_short() -> bool {
+    available_memory().is_some_and(|available| available < LEAST_MEMORY)
 }
 
 #[async_trait]
@@ -325,8 +339,8 @@ impl SandboxProvider for Engine {
         self.core.runtime.spawn(async move { core.rebuild_templates().await });
     }
 
-    fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits) {
-        prewarm(&self.core, snapshot.clone(), limits);
+    fn expect(&self, spec: SandboxSpec) {
+        prewarm(&self.core, spec);
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {
@@ -335,6 +349,7 @@ impl SandboxProvider for Engine {
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), SandboxError> {
+        self.core.kept_pool.forget(id);
         let (store, id) = (Arc::clone(&self.core.snapshots), id.clone());
         let in_warm_pool = self.core.warm_pool.contents();
         let removed = blocking("a snapshot cannot be removed", move || {
@@ -378,15 +393,20 @@ impl Engine {
     async fn try_create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError> {
         let id = EngineCore::new_sandbox_id();
         let core = Arc::clone(&self.core);
+        let purpose = Purpose::of(&spec);
         let sandbox = match spec.source {
             SandboxSource::Empty => LocalSandbox::empty(core, id, spec.limits, spec.network).await?,
             SandboxSource::Snapshot(snapshot) => {
+                let purpose = purpose.filter(|_| core.keeps_sandboxes());
+                if let Some(sandbox) = purpose.as_ref().and_then(|purpose| LocalSandbox::reuse(&core, purpose)) {
+                    return Ok(Box::new(sandbox));
+                }
                 let lease = core.lease(&snapshot).await?.ok_or_else(|| {
                     // Sandboxes in the warm pool may have files that no longer exist.
                     self.core.warm_pool.clear();
                     SandboxError::new(SandboxErrorKind::SnapshotNotFound, format!("there is no snapshot {snapshot}"))
                 })?;
-                LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease).await?
+                LocalSandbox::from_snapshot(core, id, spec.limits, spec.network, lease, purpose).await?
             }
         };
         Ok(Box::new(sandbox))

@@ -31,7 +31,7 @@ pub use engine::Engine;
 pub use host::{SANDBOX_DESCRIPTORS, host_capacity};
 #[doc(hidden)]
 pub use launcher::isolation_layer::IsolationLayer;
-pub use launcher::{launcher_main, run_launcher_if_asked, run_template};
+pub use launcher::{TEMPLATE_CALLS, launcher_main, run_launcher_if_asked};
 pub use options::{EngineOptions, Isolation, LauncherProgram, NetworkOptions, TemplateLibrary, Templates};
 /// For the program that embeds the engine, because no other crate depends on `engine-sys`.
 pub use workers_engine_sys::{give_memory_back, trim_memory};

@@ -9,7 +9,10 @@
 //! launcher -ToTemplate-> template     fork, and join a sandbox
 //! launcher <FromTemplate- template    booted; the child's pidfd
 //! server <--FromChild--- child        it is parked in the sandbox
-//! server -NodeProgram--> child        run this
+//! server -NodeProgram--> child        run this, or load it as a zygote
+//! init -----ToZygote---> zygote       fork
+//! init <---FromZygote--- zygote       the program is loaded; a run was forked, and has ended
+//! server -NodeProgram--> run          run this
 //! launcher ---Release--> init         its ids are mapped and its cgroup is joined: go on
 //! server ---ToInit-----> init         run, kill, write, make sockets
 //! server <--FromInit---- init         ready, started, exited, written; sockets
@@ -191,6 +194,8 @@ pub(crate) struct CreateSandbox {
     pub(crate) processes: u32,
     /// The limit of files, in bytes.
     pub(crate) disk_bytes: u64,
+    /// Whether it is kept for several runs, one after the other.
+    pub(crate) is_kept: bool,
 }
 
 /// Messages from the launcher to the server.
@@ -259,6 +264,7 @@ pub(crate) struct LauncherContext {
 }
 
 /// What the host lets a launcher do.
+#[expect(clippy::struct_excessive_bools, reason = "each is a feature of its own, in any combination")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostFeatures {
     /// Whether each sandbox has user ids of its own.
@@ -267,6 +273,8 @@ pub(crate) struct HostFeatures {
     pub(crate) overlays: bool,
     /// Whether each sandbox has devices of its own, which no other sandbox can lock or watch.
     pub(crate) own_devices: bool,
+    /// Whether a sandbox's init can set the id of the next process, so that sandboxes can be kept.
+    pub(crate) sets_process_ids: bool,
 }
 
 impl HostFeatures {
@@ -275,6 +283,7 @@ impl HostFeatures {
         (self.own_uids || !earlier.own_uids)
             && (self.overlays || !earlier.overlays)
             && (self.own_devices || !earlier.own_devices)
+            && (self.sets_process_ids || !earlier.sets_process_ids)
     }
 }
 
@@ -305,8 +314,9 @@ pub(crate) enum FromTemplate {
     },
 }
 
-/// The message from the server to a child of a template: the program to run, in the form in which the template's
-/// script gets it. Standard output and standard error are attached.
+/// The message from the server to a child of a template, or to a run that a zygote has forked: the program to run, in
+/// the form in which the template's script gets it. Standard output and standard error are attached; for a zygote, its
+/// channel to the sandbox's init.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NodeProgram {
     /// Node's own options.
@@ -319,6 +329,87 @@ pub(crate) struct NodeProgram {
     pub(crate) heap_mib: Option<u64>,
     /// The seed of `Math.random`.
     pub(crate) seed: u32,
+    /// The id of the process that runs it.
+    pub(crate) pid: u32,
+    /// Whether the process is a zygote: it loads the script, without running it, and is then forked for each run. For a
+    /// run itself this is `false`.
+    pub(crate) zygote: bool,
+}
+
+impl NodeProgram {
+    /// Returns the arguments and the environment as the kernel shows them: each text ends with a NUL.
+    pub(crate) fn command_line(&self) -> (Vec<u8>, Vec<u8>) {
+        let arguments = ["node"].into_iter().chain(self.options.iter().chain(&self.script).map(String::as_str));
+        let arguments = arguments.flat_map(|text| text.bytes().chain([0])).collect();
+        let variable = |(name, value): &(String, String)| format!("{name}={value}\0").into_bytes();
+        (arguments, self.environment.iter().flat_map(variable).collect())
+    }
+}
+
+/// A [`NodeProgram`] in the form in which a run gets it. A run is as short as its memory is small: it neither parses
+/// nor copies what only the template's script looks at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PackedProgram<'a> {
+    /// As [`NodeProgram::command_line`].
+    pub(crate) arguments: &'a [u8],
+    /// As [`NodeProgram::command_line`].
+    pub(crate) environment: &'a [u8],
+    /// The program as JSON, without the brace that opens the object.
+    pub(crate) script: &'a str,
+}
+
+impl<'a> PackedProgram<'a> {
+    /// Packs a program.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than 4 GiB.
+    pub(crate) fn pack(program: &NodeProgram) -> io::Result<Vec<u8>> {
+        let (arguments, environment) = program.command_line();
+        let script = serde_json::to_vec(program)?;
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).map(u32::to_ne_bytes).map_err(io::Error::other);
+        let head = [length(&arguments)?, length(&environment)?].concat();
+        Ok([&head, arguments.as_slice(), &environment, script.get(1..).unwrap_or_default()].concat())
+    }
+
+    /// Unpacks what [`pack`](Self::pack) has made.
+    ///
+    /// # Errors
+    ///
+    /// When it has not made it.
+    pub(crate) fn unpack(packed: &'a [u8]) -> io::Result<Self> {
+        let broken = || io::Error::other("a program that cannot be read");
+        let (first, rest) = packed.split_first_chunk::<4>().ok_or_else(broken)?;
+        let (second, rest) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
+        let length = |bytes: &[u8; 4]| usize::try_from(u32::from_ne_bytes(*bytes)).map_err(io::Error::other);
+        let (arguments, rest) = rest.split_at_checked(length(first)?).ok_or_else(broken)?;
+        let (environment, script) = rest.split_at_checked(length(second)?).ok_or_else(broken)?;
+        Ok(Self { arguments, environment, script: std::str::from_utf8(script).map_err(io::Error::other)? })
+    }
+}
+
+/// Messages from a sandbox's init to its zygote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ToZygote {
+    /// Fork a run, which then waits for its program.
+    Fork,
+}
+
+/// Messages from a zygote to its sandbox's init. A user's code may have written them, so init believes nothing of them
+/// that matters to others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FromZygote {
+    /// The program is loaded, and runs can be forked.
+    Loaded,
+    /// The program is loaded, but a run of it would not be the same as one that loads it itself.
+    Unfit {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// The run waits for its program.
+    Forked,
+    /// The run has ended.
+    Ended(Exited),
 }
 
 /// The reason why something could not be done.
@@ -375,6 +466,9 @@ pub(crate) enum ToInit {
     },
     /// Make sockets for the name server.
     MakeNameSockets,
+    /// Take the zygote that this channel leads to, which is attached: from here on fork a run each time the last one
+    /// has ended and the sandbox is as it is now.
+    TakeZygote,
 }
 
 /// How a command of a container is started.
@@ -463,6 +557,27 @@ pub(crate) enum FromInit {
     Written(Result<(), String>),
     /// Two sockets are attached: one for datagrams, one for connections.
     NameSockets,
+    /// The zygote is taken: it may load its program.
+    ZygoteTaken,
+    /// What has become of the zygote, or of the sandbox after a run.
+    Zygote(ZygoteState),
+}
+
+/// Whether a sandbox with a zygote can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ZygoteState {
+    /// A run waits for its program, and the sandbox is as it was before the first one.
+    Ready,
+    /// The program has to be loaded for each run.
+    Unfit {
+        /// Why, for the log.
+        reason: String,
+    },
+    /// The sandbox is not as it was, or it is not known whether it is.
+    Changed {
+        /// What has changed, for the log.
+        what: String,
+    },
 }
 
 /// How a command ended.
@@ -495,6 +610,33 @@ impl Exited {
             cpu_micros: u64::try_from(ended.cpu.as_micros()).unwrap_or(u64::MAX),
             max_resident_bytes: ended.max_resident_bytes,
             kill_requested,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_unpacked_as_it_was_packed() {
+        let program = NodeProgram {
+            options: vec!["--max-old-space-size=192".to_owned()],
+            script: ["worker.mjs", "main", "{\"a\":\"\u{e4}\\n\"}"].map(str::to_owned).to_vec(),
+            environment: vec![("PATH".to_owned(), "/usr/bin".to_owned()), ("EMPTY".to_owned(), String::new())],
+            heap_mib: Some(192),
+            seed: 7,
+            pid: 3,
+            zygote: false,
+        };
+        let packed = PackedProgram::pack(&program).unwrap();
+        let PackedProgram { arguments, environment, script } = PackedProgram::unpack(&packed).unwrap();
+        assert_eq!(arguments, b"node\0--max-old-space-size=192\0worker.mjs\0main\0{\"a\":\"\xc3\xa4\\n\"}\0");
+        assert_eq!(environment, b"PATH=/usr/bin\0EMPTY=\0");
+        assert_eq!(serde_json::from_str::<NodeProgram>(&format!("{{{script}")).unwrap(), program);
+        for length in [0, 3, 7, 11, packed.len() / 2] {
+            let cut = PackedProgram::unpack(packed.get(..length).unwrap());
+            assert!(cut.is_err() || cut.is_ok_and(|cut| cut.script != script), "{length}");
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct EngineOptions {
     pub templates: Templates,
     /// After how many forks a template is replaced, so that it does not accumulate memory.
     pub template_forks: u32,
+    /// The most sandboxes that are kept for the next run of their script, while none runs in them. The least recently
+    /// used one is thrown away first. With 0 none is kept.
+    pub most_kept: usize,
     /// The library that templates load.
     pub template_library: TemplateLibrary,
     /// Options for the network of all sandboxes; they apply whatever the policy of each sandbox allows.
@@ -157,6 +160,7 @@ impl EngineOptions {
             cgroup_parent: None,
             templates: Templates::default(),
             template_forks: 20_000,
+            most_kept: 64,
             template_library: TemplateLibrary::default(),
             network: NetworkOptions::default(),
             clock: Arc::new(SystemClock),

@@ -21,6 +21,9 @@ const INLINE_LIMIT: usize = 32 * 1024;
 /// The most descriptors of one message.
 const MAX_DESCRIPTORS: usize = 8;
 
+/// The most bytes that [`send_bytes`] puts into a packet.
+const LONG_INLINE_LIMIT: usize = 96 * 1024;
+
 const INLINE: u8 = 0;
 const IN_MEMORY_FILE: u8 = 1;
 
@@ -114,6 +117,72 @@ pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Opti
     Ok(Some(Received { message, descriptors }))
 }
 
+/// Sends bytes. Waits for room unless the socket is non-blocking.
+///
+/// # Errors
+///
+/// As [`send`].
+pub(crate) fn send_bytes(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    if bytes.len() <= LONG_INLINE_LIMIT {
+        return send_packet(socket.as_fd(), INLINE, bytes, descriptors);
+    }
+    let file = memory_file(bytes)?;
+    let with_file: Vec<_> = descriptors.iter().copied().chain([file.as_fd()]).collect();
+    send_packet(socket.as_fd(), IN_MEMORY_FILE, &[], &with_file)
+}
+
+/// Receives bytes and descriptors; returns `None` when the other end is closed. Unlike [`receive`], this touches no
+/// more memory than the bytes need.
+///
+/// # Errors
+///
+/// As [`receive`].
+pub(crate) fn receive_bytes(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
+    let look = RecvFlags::PEEK | RecvFlags::TRUNC;
+    let (_, length) = rustix::io::retry_on_intr(|| rustix::net::recv(&socket, &mut [0_u8; 1][..], look))?;
+    let mut packet = vec![0; length];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    rustix::io::retry_on_intr(|| {
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+        _ => None,
+    });
+    let mut descriptors: Vec<OwnedFd> = rights.flatten().collect();
+    match packet.first() {
+        None => Ok(None),
+        Some(&INLINE) => {
+            packet.remove(0);
+            Ok(Some((packet, descriptors)))
+        }
+        Some(&IN_MEMORY_FILE) => {
+            let file = descriptors.pop().ok_or_else(|| io::Error::other("a long message came without its file"))?;
+            Ok(Some((read_from_start(file)?, descriptors)))
+        }
+        Some(_) => Err(io::Error::other("a message of unknown kind")),
+    }
+}
+
+/// Receives a short message from a process that a user's code may control; returns `None` when the other end is closed.
+/// Descriptors that come with it are not taken.
+///
+/// # Errors
+///
+/// When the packet is not a valid message of at most 4 KiB, or (`WouldBlock`) there is none yet.
+pub(crate) fn receive_from_user<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Option<M>> {
+    let mut packet = [0; 4096];
+    // Without room for descriptors the kernel drops them.
+    let (_, length) = rustix::io::retry_on_intr(|| rustix::net::recv(&socket, &mut packet, RecvFlags::empty()))?;
+    match packet.get(..length) {
+        Some([]) => Ok(None),
+        Some([INLINE, body @ ..]) => Ok(Some(serde_json::from_slice(body)?)),
+        _ => Err(io::Error::other("a message of unknown kind")),
+    }
+}
+
 /// Makes a file in memory with this content.
 ///
 /// # Errors
@@ -157,6 +226,39 @@ mod tests {
         }
         drop(here);
         assert!(receive::<String>(&there).unwrap().is_none());
+    }
+
+    #[test]
+    fn bytes_arrive_with_their_descriptors_however_long_they_are() {
+        let (here, there) = channel().unwrap();
+        let file = memory_file(b"beside").unwrap();
+        for bytes in [b"short".to_vec(), vec![7; LONG_INLINE_LIMIT], vec![7; 1_000_000]] {
+            send_bytes(&here, &bytes, &[file.as_fd()]).unwrap();
+            let (received, descriptors) = receive_bytes(&there).unwrap().unwrap();
+            assert_eq!(received, bytes);
+            let [beside] = <[OwnedFd; 1]>::try_from(descriptors).unwrap();
+            assert_eq!(read_from_start(beside).unwrap(), b"beside");
+        }
+        drop(here);
+        assert!(receive_bytes(&there).unwrap().is_none());
+    }
+
+    #[test]
+    fn of_a_process_that_a_user_may_control_only_short_messages_are_taken_and_no_descriptors() {
+        let (here, there) = channel().unwrap();
+        let file = memory_file(b"beside").unwrap();
+        send(&here, &"text", &[file.as_fd()]).unwrap();
+        assert_eq!(receive_from_user::<String>(&there).unwrap().as_deref(), Some("text"));
+        for packet in [&b"\0no json"[..], b"", b"\x09\"text\"", &[b' '; 5000], b"\x01"] {
+            rustix::net::send(&here, packet, SendFlags::NOSIGNAL).unwrap();
+            let received = receive_from_user::<String>(&there);
+            assert!(received.is_err() || packet.is_empty(), "{packet:?}: {received:?}");
+        }
+        let long = "long".repeat(20_000);
+        send(&here, &long, &[]).unwrap();
+        assert!(receive_from_user::<String>(&there).is_err());
+        drop(here);
+        assert_eq!(receive_from_user::<String>(&there).unwrap(), None);
     }
 
     #[test]

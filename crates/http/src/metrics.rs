@@ -9,7 +9,7 @@ use prometheus::{
     Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
-use workers_domain::ports::{NetworkObserver, SandboxObserver};
+use workers_domain::ports::{KeptStep, NetworkObserver, SandboxObserver};
 use workers_domain::{FailureCode, InvocationReport, NetworkDenial, Outcome, Part};
 use workers_service::{InvocationObserver, Load};
 use workers_web::{RequestMetrics, SECONDS};
@@ -40,6 +40,7 @@ struct Inner {
     lookups: IntCounterVec,
     set_aside: IntGauge,
     set_aside_total: IntCounter,
+    kept: IntCounterVec,
     parts: IntGaugeVec,
 }
 
@@ -90,6 +91,12 @@ impl Metrics {
                 "workers_sandboxes_set_aside_total",
                 "Sandboxes that did not end in time when they were killed",
             ),
+            kept: counters(
+                &registry,
+                "workers_sandboxes_kept_total",
+                "Steps of sandboxes that are kept for invocations of one worker",
+                &["step"],
+            ),
             parts: gauges(
                 &registry,
                 "workers_part_up",
@@ -108,6 +115,9 @@ impl Metrics {
         }
         for verdict in NetworkDenial::ALL.map(NetworkDenial::as_str).into_iter().chain([ALLOWED]) {
             inner.connections.with_label_values(&[verdict]);
+        }
+        for step in KeptStep::ALL {
+            inner.kept.with_label_values(&[step.as_str()]);
         }
         for verdict in [ALLOWED, NetworkDenial::Policy.as_str()] {
             inner.lookups.with_label_values(&[verdict]);
@@ -200,6 +210,10 @@ impl SandboxObserver for Metrics {
     fn ended_after_all(&self) {
         self.0.set_aside.dec();
     }
+
+    fn kept(&self, step: KeptStep) {
+        self.0.kept.with_label_values(&[step.as_str()]).inc();
+    }
 }
 
 /// A collector for lost lines of the server's own log. The log itself counts them.
@@ -273,6 +287,8 @@ mod tests {
             outcome,
             timings: Timings { run: Duration::from_millis(12), ..Timings::default() },
             usage: ResourceUsage::default(),
+            isolation: workers_domain::Isolation::Sandbox,
+            is_reused: false,
         }
     }
 

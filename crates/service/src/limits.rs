@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use workers_domain::access::AccessError;
 use workers_domain::ports::RepositoryError;
-use workers_domain::{ResourceLimits, TenantLimits};
+use workers_domain::{Isolation, ResourceLimits, TenantLimits};
 
 use crate::options::share_of_worker;
 use crate::{LogLimits, ServiceOptions};
@@ -31,6 +31,8 @@ pub struct EffectiveLimits {
     pub queued: usize,
     /// See [`ServiceOptions::worker_lifetime`].
     pub worker_lifetime: Duration,
+    /// The stronger of [`ServiceOptions::isolation`] and the tenant's.
+    pub isolation: Isolation,
 }
 
 /// The reason why limits cannot be returned.
@@ -76,6 +78,7 @@ impl EffectiveLimits {
             concurrent_per_worker: least(per_worker, tenant.concurrent_per_worker).max(1),
             queued: least(server.max_queued_invocations, tenant.queued),
             worker_lifetime: least(server.worker_lifetime, tenant.worker_lifetime),
+            isolation: tenant.isolation.map_or(server.isolation, |isolation| isolation.max(server.isolation)),
         }
     }
 }
@@ -112,6 +115,20 @@ mod tests {
         assert_eq!((limits.code_bytes, limits.payload_bytes), (99, 100));
         assert_eq!(limits.sandbox.wall_clock, Duration::from_secs(1));
         assert_eq!(limits.sandbox.memory_bytes, options.sandbox.memory_bytes);
+    }
+
+    #[test]
+    fn the_stronger_isolation_holds_whosever_it_is() {
+        for (server, tenant, expected) in [
+            (Isolation::Process, None, Isolation::Process),
+            (Isolation::Process, Some(Isolation::Sandbox), Isolation::Sandbox),
+            (Isolation::Sandbox, Some(Isolation::Process), Isolation::Sandbox),
+            (Isolation::Sandbox, None, Isolation::Sandbox),
+        ] {
+            let options = ServiceOptions { isolation: server, ..ServiceOptions::default() };
+            let tenant = TenantLimits { isolation: tenant, ..TenantLimits::default() };
+            assert_eq!(EffectiveLimits::least(&options, &tenant).isolation, expected);
+        }
     }
 
     #[test]

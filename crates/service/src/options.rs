@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use workers_domain::{NetworkPolicy, ResourceLimits};
+use workers_domain::{Isolation, NetworkPolicy, ResourceLimits};
 
 /// Limits and times of the use cases. Start from [`ServiceOptions::default`] and change single fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct ServiceOptions {
     pub max_unread_bytes: usize,
     /// How long a worker lives after its deploy.
     pub worker_lifetime: Duration,
+    /// How new each invocation is at least. A tenant's limits may demand more.
+    pub isolation: Isolation,
     /// How often [`Platform::run_background`](crate::Platform::run_background) looks for expired workers, and for
     /// snapshots that no worker needs.
     pub sweep_interval: Duration,
@@ -83,6 +85,7 @@ impl Default for ServiceOptions {
             queue_timeout: Duration::from_secs(10),
             max_unread_bytes: 256 * MIB,
             worker_lifetime: Duration::from_hours(7 * 24),
+            isolation: Isolation::default(),
             sweep_interval: Duration::from_mins(1),
             settle_interval: Duration::from_secs(10),
         }

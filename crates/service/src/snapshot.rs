@@ -2,15 +2,41 @@
 
 use chrono::{DateTime, Utc};
 use workers_domain::ports::{
-    Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxSource, SandboxSpec, Snapshot,
+    NodeScript, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{NetworkPolicy, ResourceLimits, SnapshotId};
+use workers_domain::{Isolation, NetworkPolicy, ResourceLimits, SnapshotId};
+
+use crate::EffectiveLimits;
 
 use crate::health::Health;
 use crate::shared::Shared;
 
 /// The name of the worker script in a snapshot.
-pub(crate) const SCRIPT_FILE: &str = "worker.mjs";
+const SCRIPT_FILE: &str = "worker.mjs";
+
+/// The fraction of a sandbox's memory that V8's old generation may take. The rest is for V8's other spaces, buffers,
+/// stacks and Node.js itself.
+const HEAP_SHARE: (u64, u64) = (3, 4);
+
+/// The least size of V8's old generation, in MiB.
+const LEAST_HEAP: u64 = 16;
+
+/// Returns the sandbox for an invocation of a worker that has this snapshot.
+pub(crate) fn sandbox_spec(snapshot: SnapshotId, limits: &EffectiveLimits, network: &NetworkPolicy) -> SandboxSpec {
+    let kept_for = match limits.isolation {
+        Isolation::Process => Some(node_script(limits.sandbox)),
+        Isolation::Sandbox => None,
+    };
+    let source = SandboxSource::Snapshot(snapshot);
+    SandboxSpec { source, limits: limits.sandbox, network: network.clone(), kept_for }
+}
+
+/// Returns how Node.js is started for the script in a snapshot.
+pub(crate) fn node_script(limits: ResourceLimits) -> NodeScript {
+    // V8 cannot see the sandbox's memory limit. With this option it collects garbage in time, and is not killed.
+    let heap = limits.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
+    NodeScript { path: SCRIPT_FILE.to_owned(), heap_mib: Some(heap.max(LEAST_HEAP)), env: Vec::new() }
+}
 
 /// Makes a snapshot of a script, in a sandbox with these limits.
 pub(crate) async fn make_snapshot(
@@ -47,7 +73,8 @@ async fn script_in_sandbox(
     let disk_bytes = limits.disk_bytes.max(u64::try_from(script.len()).unwrap_or(u64::MAX));
     // Nothing runs in this sandbox, so it needs no network.
     let (limits, network) = (ResourceLimits { disk_bytes, ..limits }, NetworkPolicy::DenyAll);
-    let sandbox = shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await?;
+    let sandbox =
+        shared.sandboxes.create(SandboxSpec { source: SandboxSource::Empty, limits, network, kept_for: None }).await?;
     let written = sandbox.write_files(vec![SandboxFile { path, contents: script.into_bytes() }]).await;
     frozen(shared, &*sandbox, written).await?;
     Ok(sandbox)

@@ -91,7 +91,10 @@ async fn sandbox_with(
     source: SandboxSource,
     limits: ResourceLimits,
 ) -> Box<dyn Sandbox> {
-    provider.create(SandboxSpec { source, limits, network: NetworkPolicy::default() }).await.expect("a sandbox is made")
+    provider
+        .create(SandboxSpec { source, limits, network: NetworkPolicy::default(), kept_for: None })
+        .await
+        .expect("a sandbox is made")
 }
 
 fn script(text: &str) -> CommandSpec {
@@ -342,6 +345,7 @@ pub async fn an_unknown_snapshot_is_not_found(provider: &dyn SandboxProvider) {
             source: SandboxSource::Snapshot(id),
             limits: ResourceLimits::default(),
             network: NetworkPolicy::default(),
+            kept_for: None,
         };
         let error = provider.create(spec).await.err().expect("there is nothing to make it of");
         assert_eq!(error.kind, SandboxErrorKind::SnapshotNotFound);
@@ -500,7 +504,10 @@ async fn sandbox_when_there_is_room(
 ) -> Box<dyn Sandbox> {
     let (source, network) = (SandboxSource::Snapshot(id.clone()), NetworkPolicy::default());
     loop {
-        match provider.create(SandboxSpec { source: source.clone(), limits, network: network.clone() }).await {
+        match provider
+            .create(SandboxSpec { source: source.clone(), limits, network: network.clone(), kept_for: None })
+            .await
+        {
             Ok(sandbox) => return sandbox,
             Err(error) if error.kind == SandboxErrorKind::Unavailable => tokio::task::yield_now().await,
             Err(error) => panic!("a sandbox is made: {error:?}"),

@@ -221,8 +221,10 @@ impl SandboxProvider for ScriptedSandboxProvider {
         self.state.lock().preloads.push(preload);
     }
 
-    fn expect(&self, snapshot: &SnapshotId, _limits: ResourceLimits) {
-        self.state.lock().expected.push(snapshot.clone());
+    fn expect(&self, spec: SandboxSpec) {
+        if let SandboxSource::Snapshot(snapshot) = spec.source {
+            self.state.lock().expected.push(snapshot);
+        }
     }
 
     async fn find_snapshot(&self, id: &SnapshotId) -> Result<Option<Snapshot>, SandboxError> {

@@ -69,5 +69,5 @@ impl Port {
 }
 
 fn spec(source: SandboxSource, network: NetworkPolicy) -> SandboxSpec {
-    SandboxSpec { source, limits: ResourceLimits::default(), network }
+    SandboxSpec { source, limits: ResourceLimits::default(), network, kept_for: None }
 }

@@ -126,6 +126,16 @@ pub(crate) enum TemplateKind {
     Shared,
 }
 
+/// How new each invocation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum IsolationKind {
+    /// A new process in a new sandbox
+    Sandbox,
+    /// A new process in a sandbox that is kept for its worker as long as no invocation has changed it
+    Process,
+}
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -176,6 +186,11 @@ tunable_options! {
     /// all workers, who then share its address-space layout; see docs/security.md [default: worker]
     #[arg(long, env = "WORKERS_TEMPLATES", value_enum)]
     templates: TemplateKind,
+
+    /// How new each invocation is: a process in a new sandbox, or a process in a sandbox that is kept for its worker as
+    /// long as no invocation has changed it; see docs/security.md [default: sandbox]
+    #[arg(long, env = "WORKERS_ISOLATION", value_enum)]
+    isolation: IsolationKind,
 
     /// Node.js binary that runs workers, version 20 or later [default: the one that setup installed, else `node` from
     /// PATH]
@@ -405,6 +420,7 @@ mod tests {
         for (option, words) in [
             ("sandbox", &["local", "local-unconfined", "vercel"][..]),
             ("templates", &["none", "worker", "shared"]),
+            ("isolation", &["sandbox", "process"]),
             ("allow-weaker", &["shared-user-id", "shared-machine-ids"]),
         ] {
             let command = Cli::command();

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use workers_domain::{AddressRange, InvalidAllowedOriginError, ResourceLimits};
+use workers_domain::{AddressRange, InvalidAllowedOriginError, Isolation, ResourceLimits};
 use workers_engine::Templates;
 use workers_http::{Access, AdminToken, HttpOptions};
 use workers_private_files::close_data_directory;
@@ -16,7 +16,7 @@ use workers_storage::{DatabaseUrl, StorageOptions};
 
 use super::capacity::{Factor, Reserve};
 use super::option_sources::{FILE_NAME, OptionSources};
-use super::options::{DatabaseOptions, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
+use super::options::{DatabaseOptions, IsolationKind, SandboxKind, ServeOptions, TemplateKind, TunableOptions, Weaker};
 use super::units::Size;
 use super::vercel::{VercelApiSettings, VercelSettings};
 
@@ -204,6 +204,11 @@ fn service_options(tunable: &TunableOptions, sources: &OptionSources) -> anyhow:
         disk_bytes: tunable.disk.map_or(options.sandbox.disk_bytes, Size::bytes),
     };
     options.network = tunable.network.clone().map_or(options.network, |network| network.0);
+    options.isolation = match tunable.isolation {
+        Some(IsolationKind::Process) => Isolation::Process,
+        Some(IsolationKind::Sandbox) => Isolation::Sandbox,
+        None => options.isolation,
+    };
     options.max_concurrent_invocations = tunable.concurrency.unwrap_or(options.max_concurrent_invocations);
     options.max_concurrent_per_worker = tunable.max_concurrent_per_worker;
     options.max_queued_invocations = tunable.queue.unwrap_or(options.max_queued_invocations);

@@ -32,6 +32,7 @@ mod several_servers;
 mod signals;
 mod support;
 mod tenants;
+mod top_level;
 mod upgrade;
 /// The same tests over Vercel's API; a server of ours stands in for the cloud.
 #[expect(clippy::duplicate_mod, reason = "the same suite over another kind of sandbox")]

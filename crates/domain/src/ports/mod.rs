@@ -27,11 +27,11 @@ pub use limits_for::{LimitsFor, NoTenantLimits};
 pub use network_observer::{NetworkObserver, NoNetworkObserver};
 pub use page::{Page, PageCursor, PageRequest};
 pub use repository_error::RepositoryError;
-pub use sandbox_observer::{NoSandboxObserver, SandboxObserver};
+pub use sandbox_observer::{KeptStep, NoSandboxObserver, SandboxObserver};
 pub use sandbox_provider::{
     Command, CommandEvent, CommandExit, CommandSpec, DrainedCommand, ExitStatus, InvalidPathError, KillReason,
-    NodePreload, Program, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, SandboxProvider,
-    SandboxSource, SandboxSpec, Snapshot, node_heap_option,
+    NodePreload, NodeScript, Program, Sandbox, SandboxAge, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath,
+    SandboxProvider, SandboxSource, SandboxSpec, Snapshot, node_heap_option,
 };
 pub use schema_admin::{ExistingWorkers, RemovedWorker, SchemaAdmin, SetupOutcome};
 pub use store::{Store, Transaction};

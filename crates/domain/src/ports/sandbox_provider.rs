@@ -29,9 +29,9 @@ pub trait SandboxProvider: Send + Sync {
     /// [`SandboxErrorKind::Unavailable`] if the provider cannot create sandboxes now.
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
 
-    /// Announces that a sandbox with these limits will probably be created from this snapshot soon. Returns at once.
-    /// The provider prepares what it can in the background; the rest is done by [`create`](Self::create).
-    fn expect(&self, snapshot: &SnapshotId, limits: ResourceLimits);
+    /// Announces that such a sandbox will probably be created soon. Returns at once. The provider prepares what it can
+    /// in the background; the rest is done by [`create`](Self::create).
+    fn expect(&self, spec: SandboxSpec);
 
     /// Returns the snapshot with this id, if the provider still has it.
     ///
@@ -81,6 +81,11 @@ pub trait SandboxProvider: Send + Sync {
 pub trait Sandbox: Send + Sync {
     /// Returns the sandbox's id.
     fn id(&self) -> &SandboxId;
+
+    /// Returns how new it is, as it was created.
+    fn age(&self) -> SandboxAge {
+        SandboxAge::default()
+    }
 
     /// Writes files below the working directory. Creates missing directories and replaces existing files.
     ///
@@ -189,8 +194,13 @@ pub struct DrainedCommand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodePreload {
     /// The source of a `CommonJS` module that exports two functions. `warm()` does once what scripts do repeatedly, and
-    /// may be asynchronous. `prepare(environment)` runs before each script. The module must not draw random numbers and
-    /// must not leave handles, timers or requests open, because all scripts would share them.
+    /// may be asynchronous. `prepare(environment, park)` runs before each script. The module must not draw random
+    /// numbers and must not leave handles, timers or requests open, because all scripts would share them.
+    ///
+    /// `park` is `undefined` unless the script is loaded once for several runs ([`SandboxSpec::kept_for`]). Then the
+    /// script must call `park.watch()` before it loads code that it does not know, and `park()` when that is loaded.
+    /// `park()` returns in the process of each run, with `{script, variables, output}`: the path of the script and its
+    /// arguments; the variables of the command, by name; a descriptor of standard output and the number of its pipe.
     pub module: String,
 }
 
@@ -203,6 +213,31 @@ pub struct SandboxSpec {
     pub limits: ResourceLimits,
     /// The network policy. A provider that cannot enforce it says so in its documentation.
     pub network: NetworkPolicy,
+    /// Not `None` if the sandbox may be one that is kept for runs of this script, one after the other. Each run is a
+    /// new process, and the provider throws the sandbox away unless it knows that a run has left nothing behind. The
+    /// provider may load the script once for all runs, if no run can tell. A provider that keeps no sandboxes makes a
+    /// new one.
+    pub kept_for: Option<NodeScript>,
+}
+
+/// A script, and what every run of it has in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NodeScript {
+    /// As in [`Program::NodeScript`].
+    pub path: String,
+    /// As in [`Program::NodeScript`].
+    pub heap_mib: Option<u64>,
+    /// Environment variables that all runs have. Those in [`CommandSpec::env`] belong to one run.
+    pub env: Vec<(String, String)>,
+}
+
+/// How new a sandbox is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SandboxAge {
+    /// Whether the sandbox is kept for runs of one script ([`SandboxSpec::kept_for`]).
+    pub is_kept: bool,
+    /// Whether a run before this one has used it.
+    pub is_reused: bool,
 }
 
 /// The initial files of a sandbox.

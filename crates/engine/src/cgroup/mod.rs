@@ -156,6 +156,15 @@ impl Group {
         }
     }
 
+    /// Makes the peak of memory begin again with what is used now. Where the kernel cannot do that, the old one stays.
+    pub(crate) fn forget_peak(&self) {
+        match &self.plan {
+            CgroupPlan::V1 { memory, .. } => v1::forget_peak(memory),
+            // With version 2 the kernel counts from now on only for a descriptor, not for the file.
+            CgroupPlan::V2 { .. } => {}
+        }
+    }
+
     /// Changes its share of the processors, where the host has shares per group. Processes that are being made
     /// meanwhile may keep their current share.
     ///

@@ -146,6 +146,12 @@ pub(super) fn has_reached_memory(memory: &Path) -> bool {
     peak.zip(limit).is_some_and(|(peak, limit)| peak.saturating_add(PIECE) >= limit)
 }
 
+/// Makes the peak of memory begin again with what is used now.
+pub(super) fn forget_peak(memory: &Path) {
+    // It fails only when the group is gone.
+    let _ = write(&memory.join("memory.max_usage_in_bytes"), "0");
+}
+
 /// Returns what a group's processes have used.
 pub(super) fn stats(memory: &Path, pids: &Path, cpuacct: Option<&Path>) -> CgroupStats {
     let is_killed = keyed_number(&memory.join("memory.oom_control"), "oom_kill").is_some_and(|kills| kills > 0);

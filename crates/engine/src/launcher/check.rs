@@ -15,6 +15,13 @@ use crate::cgroup::CgroupPlan;
 pub(super) enum ExpectedPrivileges {
     /// One user without rights.
     Worker,
+    /// The same, for the first process of a sandbox that is kept: it has [`OF_KEEPER`].
+    ///
+    /// [`OF_KEEPER`]: super::privileges::OF_KEEPER
+    Keeper {
+        /// A bit set, as the kernel numbers capabilities.
+        capabilities: u64,
+    },
     /// Root of a container, with exactly these capabilities.
     ContainerRoot {
         /// A bit set, as the kernel numbers capabilities.
@@ -122,9 +129,10 @@ impl Status<'_> {
 }
 
 fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Result<()> {
-    let (id, capabilities) = match privileges {
-        ExpectedPrivileges::Worker => (INNER_ID, 0),
-        ExpectedPrivileges::ContainerRoot { capabilities } => (0, capabilities),
+    let (id, capabilities, may_be_gained) = match privileges {
+        ExpectedPrivileges::Worker => (INNER_ID, 0, 0),
+        ExpectedPrivileges::Keeper { capabilities } => (INNER_ID, capabilities, 0),
+        ExpectedPrivileges::ContainerRoot { capabilities } => (0, capabilities, capabilities),
     };
     for name in ["Uid", "Gid"] {
         // The line has four ids: real, effective, saved and that for files. A process may go back to each of them.
@@ -134,7 +142,7 @@ fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Resu
         }
     }
     let expected =
-        [("CapInh", 0), ("CapPrm", capabilities), ("CapEff", capabilities), ("CapBnd", capabilities), ("CapAmb", 0)];
+        [("CapInh", 0), ("CapPrm", capabilities), ("CapEff", capabilities), ("CapBnd", may_be_gained), ("CapAmb", 0)];
     for (name, expected) in expected {
         let found = status.capabilities(name)?;
         if found != expected {
@@ -142,7 +150,7 @@ fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Resu
         }
     }
     // The users of a container become others by set-user-id programs, which `no_new_privs` would rule out.
-    if privileges == ExpectedPrivileges::Worker && status.number("NoNewPrivs")? != 1 {
+    if !matches!(privileges, ExpectedPrivileges::ContainerRoot { .. }) && status.number("NoNewPrivs")? != 1 {
         return Err(missing("programs may gain rights"));
     }
     if status.number("Seccomp")? != 2 {

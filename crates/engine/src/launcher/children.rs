@@ -73,14 +73,31 @@ impl TemplateChildren {
     }
 }
 
-/// Kills all children of this process except `known`, and reaps those that have ended. Returns whether there were any.
-pub(super) fn kill_children_but(known: &[Pid]) -> bool {
-    let unknown = unknown_children(known);
-    for pid in &unknown {
-        let _ = rustix::process::kill_process(*pid, Signal::KILL);
-        let _ = try_wait_for(*pid);
+/// Kills all children of this process except `known`, and reaps those that have ended.
+pub(super) fn kill_children_but(known: &[Pid]) {
+    unknown_children(known).into_iter().for_each(kill_child);
+}
+
+/// Kills those children of this process except `known` that are in the pid namespace of `init`, and reaps those that have
+/// ended. Returns whether there may have been any. Children of other sandboxes, whose template has forked them but not
+/// reported them yet, go on.
+pub(super) fn kill_children_in(init: Pid, known: &[Pid]) -> bool {
+    let namespace = |pid: Pid| std::fs::read_link(format!("/proc/{}/ns/pid", pid.as_raw_nonzero())).ok();
+    let Some(own) = namespace(init) else { return false };
+    let mut found = false;
+    for child in unknown_children(known) {
+        // A child that has ended has no namespace any more, and may have been in this one.
+        if namespace(child).is_none_or(|namespace| namespace == own) {
+            kill_child(child);
+            found = true;
+        }
     }
-    !unknown.is_empty()
+    found
+}
+
+fn kill_child(pid: Pid) {
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    let _ = try_wait_for(pid);
 }
 
 /// Reaps the children of this process that have ended, except `known`. A process of a sandbox may have made itself the

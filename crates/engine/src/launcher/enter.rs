@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::process::Signal;
+use rustix::thread::CapabilitySet;
 use workers_engine_sys::{KeptNamespace, bring_loopback_up, unshare_namespaces_except, unshare_network};
 
 use super::check::{ExpectedPrivileges, check_cgroups, check_isolation};
@@ -11,11 +12,13 @@ use super::command::CommandDefaults;
 use super::container::{self, Parts};
 use super::init::{ContainerHandles, Init};
 use super::isolation_layer::IsolationLayer;
+use super::keeper::{Keeper, ProcessIds};
 use super::layers::Layers;
 use super::limits::{Watches, limit_namespace, set_limits};
 use super::oom_score::{OomScore, raise_oom_score};
 use super::privileges::{
-    OF_CONTAINER, give_up_capabilities, install_filter, limit_container_privileges, take_container_root, take_inner_ids,
+    OF_CONTAINER, OF_KEEPER, give_up_capabilities_except, install_filter, limit_container_privileges,
+    take_container_root, take_inner_ids,
 };
 use super::proc_self::ProcSelf;
 use super::root::{Sources, build_root};
@@ -57,6 +60,8 @@ struct InitHandles {
     work: OwnedFd,
     /// What only the init of a container has.
     container: Option<ContainerHandles>,
+    /// What only the init of a sandbox that is kept has.
+    keeper: Option<Keeper>,
 }
 
 /// The host name inside.
@@ -68,13 +73,15 @@ pub(super) fn enter(init_setup: InitSetup<'_>) -> i32 {
     let configuration = &setup.context.configuration;
     let ready = match &configuration.isolation {
         Some(isolation) => isolate(setup, isolation, order, &released, prepared),
-        None => prepare_without_isolation(order, &released).map(|work| InitHandles { work, container: None }),
+        None => {
+            prepare_without_isolation(order, &released).map(|work| InitHandles { work, container: None, keeper: None })
+        }
     };
     drop(released);
-    let init = ready.and_then(|InitHandles { work, container }| {
+    let init = ready.and_then(|InitHandles { work, container, keeper }| {
         let defaults = CommandDefaults::new(setup.thread, configuration.isolation.is_some(), &configuration.node)?;
         // A second descriptor, because the first one is needed to report a failure.
-        Init::new(channel.try_clone()?, lifeline, work, defaults, container)
+        Init::new(channel.try_clone()?, lifeline, work, defaults, container, keeper)
     });
     match init {
         Ok(init) => init.run(),
@@ -122,6 +129,7 @@ fn isolate(
     // Before the change of ids, which makes the process not dumpable: then its files in `/proc` belong to the host's
     // root.
     step("out-of-memory score", raise_oom_score(&proc_self))?;
+    let process_ids = if order.is_kept { Some(step("process ids", ProcessIds::open())?) } else { None };
     // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(isolation, order, prepared.devices))?;
     // Before any file is made, because an id that is not mapped cannot own a file.
@@ -136,14 +144,16 @@ fn isolate(
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
     // Last, because every step before uses them.
+    let kept = if order.is_kept { OF_KEEPER } else { CapabilitySet::empty() };
     if setup.omitted() != Some(IsolationLayer::Capabilities) {
-        step("capabilities", give_up_capabilities())?;
+        step("capabilities", give_up_capabilities_except(kept))?;
     }
     if setup.omitted() != Some(IsolationLayer::Filter) {
         step("system call filter", install_filter(&setup.filter))?;
     }
-    check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Worker)?;
-    Ok(InitHandles { work, container: None })
+    check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Keeper { capabilities: kept.bits() })?;
+    let keeper = process_ids.map(|ids| step("what is compared after each run", Keeper::new(ids))).transpose()?;
+    Ok(InitHandles { work, container: None, keeper })
 }
 
 /// Does the remaining steps for a container, which has a root user with rights over the container's other users.
@@ -169,7 +179,7 @@ fn become_container(
         &setup.context.host,
         ExpectedPrivileges::ContainerRoot { capabilities: OF_CONTAINER.bits() },
     )?;
-    Ok(InitHandles { work, container: Some(ContainerHandles { uppers, oom_score }) })
+    Ok(InitHandles { work, container: Some(ContainerHandles { uppers, oom_score }), keeper: None })
 }
 
 /// Prepares a sandbox without isolation: it has only a directory and limits, and ends together with the launcher.

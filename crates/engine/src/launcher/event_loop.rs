@@ -10,7 +10,7 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{SingleThread, try_wait_for};
 
-use super::children::{TemplateChildren, kill_children_but, reap_children_but};
+use super::children::{TemplateChildren, kill_children_but, kill_children_in, reap_children_but};
 use super::create::{SandboxFactory, create};
 use super::devices::Devices;
 use super::layers::LayerFactory;
@@ -322,13 +322,15 @@ impl Launcher {
     /// Handles an order during which its template ended. If there is an unknown child, its program may have begun. Then
     /// it must not begin a second time, so we kill the sandbox.
     fn resolve_unknown_fork(&mut self, name: CommandName) -> io::Result<()> {
-        if !kill_children_but(&self.known_children()) {
-            return wire::send(&self.server, &FromLauncher::NotForked(name), &[]);
+        let known = self.known_children();
+        match self.sandbox(&name.sandbox) {
+            Some(entry) if kill_children_in(entry.pid, &known) => {
+                let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
+                Ok(())
+            }
+            // Without the sandbox there is no process of it either.
+            _ => wire::send(&self.server, &FromLauncher::NotForked(name), &[]),
         }
-        if let Some(entry) = self.sandbox(&name.sandbox) {
-            let _ = rustix::process::pidfd_send_signal(&entry.pidfd, Signal::KILL);
-        }
-        Ok(())
     }
 
     fn sandbox(&self, name: &str) -> Option<&SandboxEntry> {

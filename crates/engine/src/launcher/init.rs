@@ -11,6 +11,7 @@ use workers_engine_sys::{ReapedChild, child_signals, drain_signals, install_as, 
 
 use super::children::children;
 use super::command::{CommandDefaults, NotStarted, Starting, Streams, start};
+use super::keeper::{Keeper, Verdict};
 use super::names::name_sockets;
 use super::oom_score::OomScore;
 use super::write::write_files;
@@ -26,6 +27,8 @@ pub(super) struct Init {
     defaults: CommandDefaults,
     /// What only the init of a container has.
     container: Option<ContainerHandles>,
+    /// What only the init of a sandbox that is kept has.
+    keeper: Option<Keeper>,
     commands: HashMap<Pid, Command>,
     /// Commands of which we do not have the result of the start yet.
     starting: Vec<Starting>,
@@ -53,6 +56,7 @@ impl Init {
         work: OwnedFd,
         defaults: CommandDefaults,
         container: Option<ContainerHandles>,
+        keeper: Option<Keeper>,
     ) -> io::Result<Self> {
         // In a pid namespace, only processes inside of it could send us a termination signal, and we ignore that; the
         // launcher uses SIGKILL.
@@ -66,6 +70,7 @@ impl Init {
             work,
             defaults,
             container,
+            keeper,
             commands: HashMap::new(),
             starting: Vec::new(),
             is_frozen: false,
@@ -84,7 +89,8 @@ impl Init {
         wire::send(&self.channel, &FromInit::Ready, &[same(&self.work)?.as_fd()])?;
         loop {
             let fixed = [self.channel.as_fd(), self.signals.as_fd(), self.lifeline.as_fd()];
-            let all = fixed.into_iter().chain(self.starting.iter().map(AsFd::as_fd));
+            let zygote = self.keeper.as_ref().and_then(Keeper::zygote);
+            let all = fixed.into_iter().chain(self.starting.iter().map(AsFd::as_fd)).chain(zygote);
             let mut sources: Vec<_> = all.map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN)).collect();
             match poll(&mut sources, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -92,7 +98,8 @@ impl Init {
             }
             let mut ready = sources.into_iter().map(|source| !source.revents().is_empty());
             let [order, signal, launcher_gone] = std::array::from_fn(|_| ready.next().unwrap_or_default());
-            let started: Vec<bool> = ready.collect();
+            let started: Vec<bool> = ready.by_ref().take(self.starting.len()).collect();
+            let zygote_reports = ready.next().unwrap_or_default();
             // Starts before ends: a command that has ended was started before.
             self.report_started(&started)?;
             if launcher_gone {
@@ -105,6 +112,9 @@ impl Init {
                 if terminated {
                     return Ok(());
                 }
+            }
+            if zygote_reports {
+                self.handle_zygote()?;
             }
             if order && !self.handle_order()? {
                 return Ok(());
@@ -119,7 +129,10 @@ impl Init {
         };
         match message {
             ToInit::Run(run) => self.run_command(&run, descriptors)?,
-            ToInit::Kill { command } => self.kill_command(command),
+            ToInit::Kill { command } => match &self.keeper {
+                Some(keeper) => keeper.kill_run(command),
+                None => self.kill_command(command),
+            },
             ToInit::Signal { command, signal } => self.signal_command(command, signal),
             ToInit::Freeze => self.freeze()?,
             ToInit::KillAll => {
@@ -133,12 +146,38 @@ impl Init {
                 let written = write_files(self.work.as_fd(), &files, content).map_err(|error| error.to_string());
                 wire::send(&self.channel, &FromInit::Written(written), &[])?;
             }
+            ToInit::TakeZygote => {
+                let channel = wire::first(descriptors)?;
+                let keeper = self.keeper.as_mut().ok_or_else(|| io::Error::other("a sandbox that is not kept"))?;
+                keeper.take(channel, &self.work)?;
+                wire::send(&self.channel, &FromInit::ZygoteTaken, &[])?;
+            }
             ToInit::MakeNameSockets => {
                 let sockets = name_sockets()?;
                 wire::send(&self.channel, &FromInit::NameSockets, &sockets.each_ref().map(AsFd::as_fd))?;
             }
         }
         Ok(true)
+    }
+
+    /// Handles a message of the zygote.
+    fn handle_zygote(&mut self) -> io::Result<()> {
+        // Before the comparison: a process that has ended is still listed until it is reaped.
+        self.reap()?;
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let (ended, state) = match keeper.handle() {
+            Verdict::None => (None, None),
+            Verdict::Ended(exited) => (Some(exited), None),
+            Verdict::State(state) => (None, Some(state)),
+        };
+        if let Some(exited) = ended {
+            wire::send(&self.channel, &FromInit::Exited(exited), &[])?;
+        }
+        let state = state.or_else(|| ended.and_then(|_| self.keeper.as_mut().and_then(Keeper::renew)));
+        if let Some(state) = state {
+            wire::send(&self.channel, &FromInit::Zygote(state), &[])?;
+        }
+        Ok(())
     }
 
     fn run_command(&mut self, run: &RunCommand, descriptors: Vec<OwnedFd>) -> io::Result<()> {
@@ -206,7 +245,13 @@ impl Init {
             self.report_start(&starting)?;
         }
         // All other processes are orphans that we adopted.
-        let Some(command) = self.commands.remove(&ended.pid) else { return Ok(()) };
+        let Some(command) = self.commands.remove(&ended.pid) else {
+            // A run becomes one when its zygote ends before it.
+            if let Some(number) = self.keeper.as_mut().and_then(|keeper| keeper.adopts(ended.pid)) {
+                return wire::send(&self.channel, &FromInit::Exited(Exited::new(number, ended, false)), &[]);
+            }
+            return Ok(());
+        };
         // What a container's command has started in the background goes on after it.
         if self.container.is_none() {
             self.kill_left_behind(ended.pid);

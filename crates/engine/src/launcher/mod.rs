@@ -16,7 +16,9 @@
 //! * [`init`]: the new process is now the init of the sandbox: it starts commands ([`command`]), writes files
 //!   ([`write`]), makes sockets ([`names`]) and reaps;
 //! * [`templates`]: manages the templates; [`template`] is the code that runs in them; a child of a template joins a
-//!   sandbox ([`join`]) and runs a program there; the launcher is its parent ([`children`]).
+//!   sandbox ([`join`]) and runs a program there; the launcher is its parent ([`children`]);
+//! * [`zygote`]: a child that loads a program and is forked for each run of it, in a sandbox that is kept; [`keeper`]
+//!   is the part of init that compares the sandbox after each run.
 //!
 //! The modules below are shared by these: [`setup`] is the data that they all need, [`ids`] maps ids, [`mounts`] makes
 //! mounts, [`proc_self`] reads what the kernel reports about a process, [`isolation_layer`] names the layers that a
@@ -35,15 +37,18 @@ mod ids;
 mod init;
 pub(crate) mod isolation_layer;
 mod join;
+mod keeper;
 mod layers;
 mod limits;
 mod mounts;
 mod names;
 mod networks;
+mod node_descriptors;
 mod oom_score;
 mod privileges;
 mod probe;
 pub(crate) mod proc_self;
+mod program;
 mod root;
 mod sandbox_entry;
 mod setup;
@@ -55,9 +60,12 @@ mod templates;
 mod tools;
 pub(crate) mod user;
 mod write;
+mod zygote;
 
 pub(crate) use start::{HOOK_ARGUMENT, hook_was_called};
 pub use start::{launcher_main, run_launcher_if_asked};
-pub use template::run_template;
+pub use template::TEMPLATE_CALLS;
+pub(crate) use template_memory::available as available_memory;
 #[cfg(feature = "fuzzing")]
 pub(crate) use tools::unpack;
+pub(crate) use zygote::RUN_PID;

@@ -72,10 +72,8 @@ impl Networks {
     fn counters(&self, network: &OwnedFd) -> io::Result<Vec<u8>> {
         // The files below `/proc/self/net` show the namespace that their reader is in.
         enter_network(self.thread, network.as_fd())?;
-        let mut counters = COUNTERS.map(read_counters).concat();
-        let sockets = read_counters(SOCKETS);
+        let counters = read_network();
         enter_network(self.thread, self.own.as_fd())?;
-        counters.extend(sockets.split_inclusive(|byte| *byte == b'\n').take(1).flatten());
         Ok(counters)
     }
 
@@ -100,6 +98,14 @@ impl Networks {
         enter_network(self.thread, self.own.as_fd())?;
         made
     }
+}
+
+/// Reads what shows whether the network that this process is in was used.
+pub(super) fn read_network() -> Vec<u8> {
+    let mut counters = COUNTERS.map(read_counters).concat();
+    let sockets = read_counters(SOCKETS);
+    counters.extend(sockets.split_inclusive(|byte| *byte == b'\n').take(1).flatten());
+    counters
 }
 
 /// Reads a whole file into a buffer that is large enough from the start: the kernel generates the content at the first

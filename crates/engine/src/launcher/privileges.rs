@@ -33,8 +33,17 @@ fn take_ids(id: u32, may_change_groups: bool) -> io::Result<()> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
 }
 
+/// The only capability of the first process of a sandbox that is kept, over the sandbox's own user namespace: with it
+/// the process sets the id that the next run has. No program that it starts has it.
+pub(super) const OF_KEEPER: CapabilitySet = CapabilitySet::CHECKPOINT_RESTORE;
+
 /// Gives up all capabilities for good: the process holds none, and cannot gain any by running a program as any user.
 pub(super) fn give_up_capabilities() -> io::Result<()> {
+    give_up_capabilities_except(CapabilitySet::empty())
+}
+
+/// Gives up all other capabilities for good. A program that the process runs has none of `kept` either.
+pub(super) fn give_up_capabilities_except(kept: CapabilitySet) -> io::Result<()> {
     // Before the capabilities themselves, because this step and the next one need `CAP_SETPCAP`.
     drop_from_bounding_set(CapabilitySet::empty())?;
     rustix::thread::set_capabilities_secure_bits(
@@ -48,7 +57,7 @@ pub(super) fn give_up_capabilities() -> io::Result<()> {
     )?;
     rustix::thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    rustix::thread::set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?;
+    rustix::thread::set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: none })?;
     Ok(())
 }
 

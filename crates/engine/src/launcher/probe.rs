@@ -13,6 +13,7 @@ use workers_engine_sys::{Cloned, NewNamespaces, SingleThread, clone_process, exi
 use super::devices::Devices;
 use super::ids::{IdRange, map_ids};
 use super::isolation_layer::IsolationLayer;
+use super::keeper::ProcessIds;
 use super::privileges::take_inner_ids;
 use crate::fault::named;
 use crate::message::{Configuration, HostFeatures};
@@ -46,7 +47,8 @@ pub(super) fn probe(thread: SingleThread, configuration: &Configuration) -> io::
              let it, or let all of them share the server's id and the host's devices with `--allow-weaker shared-user-id`",
         ));
     }
-    let features = HostFeatures { own_uids, overlays, own_devices };
+    let sets_process_ids = works(thread, own_uids.then_some(isolation.first_uid), || ProcessIds::open()?.reset())?;
+    let features = HostFeatures { own_uids, overlays, own_devices, sets_process_ids };
     match configuration.required {
         Some(required) if !features.includes(required) => Err(io::Error::other(format!(
             "the host lets a launcher do less than before: {features:?}, before {required:?}"

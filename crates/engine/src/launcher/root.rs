@@ -154,7 +154,8 @@ pub(super) fn mount_proc_at(target: &str, isolation: &IsolationSetup, nothing: &
 
 /// Mounts one limited file system in memory for all that is written: `/tmp`, and the changes to the working directory.
 fn mount_writable(sources: &Sources, overlay: bool, order: &CreateSandbox) -> io::Result<()> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    // Without times of reading: a run must not leave them to the next one.
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOATIME;
     mount_memory("tmp", flags, order.disk_bytes, "0700")?;
     // `/tmp` does not have the usual mode 1777, because the sandbox has one user.
     for name in ["tmp/tmp", "tmp/upper", "tmp/index"] {

@@ -46,7 +46,7 @@ pub(super) fn size_of(pid: Pid) -> u64 {
 }
 
 /// Returns the memory in bytes that is available on the host and in the cgroups of this process, whichever is least.
-pub(super) fn available() -> Option<u64> {
+pub(crate) fn available() -> Option<u64> {
     let of_host = amount(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:");
     // Where the cgroups cannot be read, the host's memory alone counts.
     let groups = own_groups("memory").unwrap_or_default();

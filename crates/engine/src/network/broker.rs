@@ -1,5 +1,6 @@
 //! The broker of one sandbox: it makes the connections that the sandbox requests.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use workers_domain::NetworkPolicy;
@@ -21,6 +22,8 @@ pub(crate) struct Broker {
     policy: Arc<EgressPolicy>,
     network: Arc<EngineNetwork>,
     sandbox: String,
+    /// Whether the sandbox has requested a connection.
+    was_used: Arc<AtomicBool>,
     /// Counts the bytes of the sandbox's connections; `None` where the engine does not count them.
     traffic: Option<Arc<TrafficCounter>>,
 }
@@ -36,7 +39,9 @@ impl Broker {
     ) -> Self {
         let policy = Arc::new(EgressPolicy::new(policy, Arc::clone(&network.host)));
         let traffic = network.host.meter.as_ref().map(|_| Arc::default());
+        let was_used = Arc::new(AtomicBool::new(false));
         let handler = CallHandler {
+            was_used: Arc::clone(&was_used),
             policy: Arc::clone(&policy),
             io,
             name_server: NameServer::new(sockets),
@@ -44,12 +49,17 @@ impl Broker {
             traffic: traffic.clone(),
         };
         network.add_queue(sandbox.clone(), CallQueue::new(handler));
-        Self { policy, network: Arc::clone(network), sandbox, traffic }
+        Self { policy, network: Arc::clone(network), sandbox, was_used, traffic }
     }
 
     /// Returns the bytes of the sandbox's connections to the outside so far; `None` if they are not known.
     pub(crate) async fn transfer(&self) -> Option<NetworkTransfer> {
         self.traffic.as_ref()?.total().await
+    }
+
+    /// Returns whether the sandbox has requested a connection.
+    pub(crate) fn was_used(&self) -> bool {
+        self.was_used.load(Ordering::Acquire)
     }
 
     /// Applies another policy from now on. Existing connections stay.

@@ -1,6 +1,7 @@
 //! Handles the calls of one sandbox: it responds to each at once, or after waiting for a connection.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -33,6 +34,8 @@ const MOST_QUEUE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Handles the calls of one sandbox.
 pub(super) struct CallHandler {
+    /// Set by the first call.
+    pub(super) was_used: Arc<AtomicBool>,
     pub(super) policy: Arc<EgressPolicy>,
     pub(super) io: SandboxIo,
     pub(super) name_server: NameServer,
@@ -69,6 +72,7 @@ impl CallHandler {
     /// Handles a call and responds to it, or returns the connection that it has to wait for. `waiting` is the number of
     /// calls that wait already.
     pub(super) fn handle(&self, call: &PendingCall, waiting: usize, on: &OnSandboxThread) -> Option<PendingConnect> {
+        self.was_used.store(true, Ordering::Release);
         let progress = if Some(call.notification.call) == syscall_number("setsockopt") {
             Ok(Progress::Done(linger::set(call, &self.io, on)))
         } else {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ use super::parked_child::ParkedChild;
 use super::processes::{ProcessEvent, SandboxProcesses, stopped};
 use crate::cgroup::{CgroupStats, Group, Share};
 use crate::fault::refused;
-use crate::message::{CommandName, Exited, NodeProgram, RunCommand, ToInit};
+use crate::message::{CommandName, Exited, NodeProgram, PackedProgram, RunCommand, ToInit};
+use crate::server::channel::Channel;
 use crate::server::connection::ChildEvent;
 use crate::server::launcher_client::LauncherClient;
 
@@ -52,9 +53,18 @@ pub(super) struct LocalCommand {
 pub(super) struct CommandTarget {
     pub(super) processes: Arc<SandboxProcesses>,
     pub(super) launcher: Arc<LauncherClient>,
-    /// A parked child of a template and the program for it, if a child can run the command.
-    pub(super) parked: Option<(ParkedChild, NodeProgram)>,
+    pub(super) runner: Runner,
     pub(super) wall_clock: Duration,
+}
+
+/// Which process runs a command.
+pub(super) enum Runner {
+    /// One that the sandbox's init starts.
+    Init,
+    /// A parked child of a template, with the program for it.
+    Parked(ParkedChild, NodeProgram),
+    /// A run that a zygote has forked: the channel on which it waits, and the program for it.
+    Zygote(Arc<Channel>, NodeProgram),
 }
 
 #[derive(Debug)]
@@ -71,21 +81,24 @@ pub(super) async fn start(
     spec: CommandSpec,
 ) -> Result<LocalCommand, SandboxError> {
     let failed = |error: io::Error| refused("a command's outputs", &error);
-    let CommandTarget { processes, launcher, parked, wall_clock } = target;
+    let CommandTarget { processes, launcher, runner, wall_clock } = target;
     let (stdout, stdout_end) = output(processes.io(), LogStream::Stdout).map_err(failed)?;
     let (stderr, stderr_end) = output(processes.io(), LogStream::Stderr).map_err(failed)?;
     let ends = [stdout_end, stderr_end];
     // Against `clear` after another command: it kills everything while no command counts, as this one until `began`.
     let guard = processes.lock_requests().await;
-    let forked = match parked {
+    let forked = match runner {
         // A child that ended before it got the program has run nothing of it, so the init may run it
         // (docs/decisions/0008).
-        Some((child, program)) => child.run(&program, &ends).await,
-        None => None,
+        Runner::Parked(child, program) => child.run(&program, &ends).await.map(ExitReceiver::Child),
+        Runner::Zygote(channel, program) => {
+            Some(ExitReceiver::Init(send(&processes, name.command, &channel, &program, &ends).await?))
+        }
+        Runner::Init => None,
     };
-    let is_forked = forked.is_some();
+    let is_forked = matches!(forked, Some(ExitReceiver::Child(_)));
     let receiver = match forked {
-        Some(event) => ExitReceiver::Child(event),
+        Some(receiver) => receiver,
         None => ExitReceiver::Init(run(&processes, name.command, spec, &ends).await?),
     };
     processes.began();
@@ -134,6 +147,21 @@ impl ExitReceiver {
             },
         }
     }
+}
+
+/// Sends a program to the run that a zygote has forked.
+async fn send(
+    processes: &SandboxProcesses,
+    number: u32,
+    channel: &Channel,
+    program: &NodeProgram,
+    outputs: &[OwnedFd; 2],
+) -> Result<mpsc::Receiver<ProcessEvent>, SandboxError> {
+    // Before the program is sent, because its end may be reported at once.
+    let events = processes.open_route(number);
+    let packed = PackedProgram::pack(program).map_err(|error| refused("a program", &error))?;
+    channel.send_bytes(&packed, &outputs.each_ref().map(AsFd::as_fd)).await.map_err(|_| stopped())?;
+    Ok(events)
 }
 
 /// Makes the sandbox's init run the command.
@@ -215,6 +243,7 @@ async fn exit_by_itself(processes: &SandboxProcesses, exited: Exited, stats: Opt
         (None, Some(group)) => processes.io().run_long(move |_| group.stats()).await.unwrap_or_default(),
         (None, None) => CgroupStats::default(),
     };
+    let stats = processes.since_begin(stats);
     let killed = if stats.out_of_memory {
         // On a host where the kernel kills only one process of the sandbox. A part of a sandbox is of no use, so we
         // kill the rest.
@@ -246,7 +275,7 @@ fn exit_by_sandbox(processes: &SandboxProcesses, stats: Option<CgroupStats>) -> 
         Some(reason) => Ok(CommandExit {
             status: ExitStatus::Signal(SIGKILL),
             killed: Some(reason),
-            usage: usage(stats.unwrap_or_default()),
+            usage: usage(processes.since_begin(stats.unwrap_or_default())),
         }),
         None => Err(SandboxError::new(SandboxErrorKind::Failed, "the sandbox died while the command was running")),
     }
@@ -300,7 +329,7 @@ impl Command for LocalCommand {
         }
         // So that `drop` does not kill it again.
         self.exit = Exit::Reported;
-        Ok(DrainedCommand { output, usage: usage(stats) })
+        Ok(DrainedCommand { output, usage: usage(self.processes.since_begin(stats)) })
     }
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use workers_domain::ports::{Clock, SandboxError};
 use workers_domain::{SandboxId, SnapshotId};
 
+use super::kept_pool::KeptPool;
 use super::prewarm_queue::PrewarmQueue;
 use super::warm_pool::WarmPool;
 use crate::data_dir_root::DataDirRoot;
@@ -26,6 +27,7 @@ pub(crate) struct EngineCore {
     pub(crate) launcher: Arc<LauncherClient>,
     pub(crate) snapshots: Arc<SnapshotStore>,
     pub(crate) warm_pool: WarmPool,
+    pub(crate) kept_pool: KeptPool,
     pub(crate) prewarm_queue: PrewarmQueue,
     pub(crate) shared_files: Arc<SharedFiles>,
     /// The code for templates to run ahead of programs, as the platform has set it.
@@ -72,6 +74,12 @@ impl EngineCore {
         Ok(leased.map(|(_, lease)| lease))
     }
 
+    /// Returns whether sandboxes can be kept: their zygotes are children of templates, and each run has the same id.
+    pub(crate) fn keeps_sandboxes(&self) -> bool {
+        let isolation = self.launcher.configuration().isolation.as_ref();
+        isolation.is_some_and(|isolation| isolation.templates.is_some()) && self.launcher.sets_process_ids()
+    }
+
     /// Returns the data directory.
     pub(crate) fn data_dir_root(&self) -> &DataDirRoot {
         self.data_dir.root()
@@ -98,6 +106,7 @@ impl EngineCore {
     /// Drops sandboxes and templates that were made of files that have been made again.
     async fn drop_outdated(&self) {
         self.warm_pool.clear();
+        self.kept_pool.clear();
         // Also retries at once templates that could not be booted meanwhile; otherwise the launcher would wait before
         // the next attempt.
         self.launcher.renew_templates().await;

@@ -6,22 +6,25 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use workers_domain::ports::{
-    Command, CommandSpec, KillReason, Sandbox, SandboxError, SandboxErrorKind, SandboxFile, SandboxPath, Snapshot,
+    Command, CommandSpec, KeptStep, KillReason, Sandbox, SandboxAge, SandboxError, SandboxErrorKind, SandboxFile,
+    SandboxPath, Snapshot,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_private_files::make_directory;
 
-use super::command::{self, CommandTarget};
+use super::command::{self, CommandTarget, Runner};
 use super::core::EngineCore;
+use super::kept_pool::{KeptSandbox, Purpose};
 use super::parked_child::ParkedChild;
 use super::processes::{SandboxProcesses, stopped};
 use super::program::node_program;
 use super::resources::{SandboxResources, SandboxState};
+use super::zygote::{Loaded, Zygote};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::data_dir_root::remove;
 use crate::fault::refused;
@@ -33,6 +36,9 @@ use crate::wire::memory_file;
 /// How long the snapshot of a trial lives, if it is not removed.
 const TRIAL_SNAPSHOT: TimeDelta = TimeDelta::minutes(1);
 
+/// The number of the first command in a sandbox that is kept which is no run of its script; above those of all runs.
+const FIRST_OTHER_COMMAND: u32 = 1 << 20;
+
 /// How long a sandbox waits in the warm pool to be used.
 const WARM_FOR: Duration = Duration::from_mins(1);
 
@@ -41,6 +47,28 @@ const WARM_FOR: Duration = Duration::from_mins(1);
 pub(crate) struct LocalSandbox {
     resources: SandboxResources,
     core: Arc<EngineCore>,
+    /// If it is kept: what for.
+    kept: Option<Kept>,
+}
+
+/// What belongs to a sandbox that is kept.
+#[derive(Debug)]
+struct Kept {
+    purpose: Purpose,
+    /// The number of its runs, and when it was made.
+    runs: u32,
+    since: Instant,
+}
+
+/// Who else uses the files that a sandbox is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    /// No other sandbox does.
+    Own,
+    /// Other sandboxes do, too.
+    Shared,
+    /// As [`Shared`](Self::Shared); and the sandbox is kept for several runs.
+    Kept,
 }
 
 /// Whether a new sandbox gets a parked child of a template.
@@ -63,7 +91,7 @@ impl LocalSandbox {
         state: SandboxState,
     ) -> Self {
         let directory = core.directory_of(&id);
-        Self { resources: SandboxResources::new(id, directory, limits, network, state), core }
+        Self { resources: SandboxResources::new(id, directory, limits, network, state), core, kept: None }
     }
 
     /// Makes a sandbox without files. It has no process until the first command.
@@ -90,16 +118,89 @@ impl LocalSandbox {
         limits: ResourceLimits,
         network: NetworkPolicy,
         lease: Lease,
+        purpose: Option<Purpose>,
     ) -> Result<Self, SandboxError> {
         let mut sandbox = match core.warm_pool.take(&lease.content(), limits).await {
             // It keeps the id that it was made with and not `id`, because its cgroups are named after that one.
-            Some(resources) => Self { resources, core: Arc::clone(&core) },
+            Some(resources) => Self { resources, core: Arc::clone(&core), kept: None },
             None => Self::launched(Arc::clone(&core), id, limits, lease.clone(), TemplateUse::IfBooted).await?,
         };
         // Only now: the pool does not distinguish sandboxes by policy, which takes effect with the first command.
         sandbox.resources.network = network;
-        refill_warm_pool(&core, limits, lease, TemplateUse::IfBooted);
+        // Where sandboxes are kept, the next runs need no new one.
+        if !purpose.is_some_and(|purpose| core.kept_pool.is_fit(&purpose) && make_kept(&core, purpose, lease.clone())) {
+            refill_warm_pool(&core, limits, lease, TemplateUse::IfBooted);
+        }
         Ok(sandbox)
+    }
+
+    /// Takes a sandbox that is kept for this purpose, if there is one.
+    pub(crate) fn reuse(core: &Arc<EngineCore>, purpose: &Purpose) -> Option<Self> {
+        let KeptSandbox { resources, runs, since } = loop {
+            let mut taken = core.kept_pool.take(purpose)?;
+            if taken.resources.is_waiting() {
+                break taken;
+            }
+        };
+        if runs > 0 {
+            core.launcher.report_kept(KeptStep::Reused);
+        }
+        let kept = Kept { purpose: purpose.clone(), runs, since };
+        Some(Self { resources, core: Arc::clone(core), kept: Some(kept) })
+    }
+
+    /// Makes a sandbox in which a script is loaded, to be kept for runs of it. Returns why not if that cannot be.
+    async fn with_zygote(
+        core: Arc<EngineCore>,
+        purpose: &Purpose,
+        lease: Lease,
+    ) -> Result<Result<SandboxResources, String>, SandboxError> {
+        let (id, limits) = (EngineCore::new_sandbox_id(), purpose.limits());
+        let mut sandbox = Self::new(core, id, limits, purpose.network().clone(), SandboxState::Stopped);
+        let processes = sandbox.launch(lease.files(), Sharing::Kept).await?;
+        let content = sandbox.template_for(Some(&lease));
+        let Some(child) = sandbox.park_child(sandbox.command_name(0), content, true).await? else {
+            return Err(unavailable("there is no template for a sandbox that is kept"));
+        };
+        match Zygote::load(&processes, child, purpose.script().clone()).await? {
+            Loaded::Unfit(reason) => Ok(Err(reason)),
+            Loaded::Ready(zygote) => {
+                processes.enable_network(purpose.network(), sandbox.core.launcher.network());
+                if !processes.begin_anew().await {
+                    return Err(unavailable("a sandbox reached a limit while a script was loaded in it"));
+                }
+                *sandbox.resources.state.get_mut() = SandboxState::Running {
+                    processes,
+                    next_command: FIRST_OTHER_COMMAND,
+                    lease: Some(lease),
+                    parked: None,
+                    zygote: Some(zygote),
+                };
+                Ok(Ok(sandbox.resources))
+            }
+        }
+    }
+
+    /// Gives the sandbox back after a run, if it is kept and the run has left it as it was. Returns whether it did.
+    async fn give_back(&self, state: &mut SandboxState) -> bool {
+        let Some(Kept { purpose, runs, since }) = &self.kept else { return false };
+        let SandboxState::Running { processes, zygote: Some(zygote), .. } = state else { return false };
+        let renewed = zygote.renewed().await;
+        let renewed = renewed.and_then(|()| if processes.is_unmarked() { Ok(()) } else { Err("its share".to_owned()) });
+        if let Err(change) = renewed {
+            tracing::debug!(sandbox.id = %self.resources.id, change, "a run has changed its sandbox, which is thrown away");
+            self.core.launcher.report_kept(KeptStep::Changed);
+            self.core.kept_pool.changed(purpose);
+            return false;
+        }
+        if !processes.begin_anew().await {
+            return false;
+        }
+        let (id, limits, network) = (self.resources.id.clone(), self.resources.limits, self.resources.network.clone());
+        let state = std::mem::replace(state, SandboxState::Stopped);
+        let resources = SandboxResources::new(id, self.resources.directory.clone(), limits, network, state);
+        self.core.kept_pool.give_back(purpose, KeptSandbox { resources, runs: runs + 1, since: *since });
+        true
     }
 
     /// Runs once through the steps of a deploy and an invocation, without running a command.
@@ -134,7 +235,7 @@ impl LocalSandbox {
         template_use: TemplateUse,
     ) -> Result<Self, SandboxError> {
         let sandbox = Self::new(core, id, limits, NetworkPolicy::DenyAll, SandboxState::Stopped);
-        let processes = sandbox.launch(lease.files(), true).await?;
+        let processes = sandbox.launch(lease.files(), Sharing::Shared).await?;
         let content = match template_use {
             TemplateUse::IfBooted | TemplateUse::WaitForBoot => sandbox.template_for(Some(&lease)),
             TemplateUse::None => None,
@@ -143,16 +244,16 @@ impl LocalSandbox {
         let parked = sandbox.park_child(sandbox.command_name(0), content, waits_for_boot).await?;
         // The first number is 1, because the parked child has number 0.
         *sandbox.resources.state.lock().await =
-            SandboxState::Running { processes, next_command: 1, lease: Some(lease), parked };
+            SandboxState::Running { processes, next_command: 1, lease: Some(lease), parked, zygote: None };
         Ok(sandbox)
     }
 
     /// Starts its first process. If the files are shared and there is no overlay for the changes, the sandbox gets a
     /// copy of them.
-    async fn launch(&self, files: PathBuf, are_shared: bool) -> Result<Arc<SandboxProcesses>, SandboxError> {
+    async fn launch(&self, files: PathBuf, sharing: Sharing) -> Result<Arc<SandboxProcesses>, SandboxError> {
         let is_isolated = self.core.launcher.configuration().isolation.is_some();
         let mut work = files.clone();
-        if are_shared && !is_isolated {
+        if sharing != Sharing::Own && !is_isolated {
             let (from, core, directory) = (files.clone(), Arc::clone(&self.core), self.resources.directory.clone());
             work = directory.join("files");
             let to = work.clone();
@@ -172,6 +273,7 @@ impl LocalSandbox {
             memory_bytes: self.resources.limits.memory_bytes,
             processes: self.resources.limits.processes,
             disk_bytes: self.resources.limits.disk_bytes,
+            is_kept: sharing == Sharing::Kept,
         };
         SandboxProcesses::launch(&self.core.launcher, order).await.map(Arc::new)
     }
@@ -184,12 +286,28 @@ impl LocalSandbox {
         spec: &CommandSpec,
     ) -> Result<(CommandTarget, CommandName), SandboxError> {
         if let SandboxState::Staged(Some(staging)) = state {
-            let processes = self.launch(staging.directory().to_path_buf(), false).await?;
-            *state = SandboxState::Running { processes, next_command: 0, lease: None, parked: None };
+            let processes = self.launch(staging.directory().to_path_buf(), Sharing::Own).await?;
+            *state = SandboxState::Running { processes, next_command: 0, lease: None, parked: None, zygote: None };
         }
-        let SandboxState::Running { processes, next_command, lease, parked } = state else { return Err(stopped()) };
+        let SandboxState::Running { processes, next_command, lease, parked, zygote } = state else {
+            return Err(stopped());
+        };
         // Before the command runs: a `connect` call of a sandbox that has no queue yet fails with `EACCES`.
         processes.enable_network(&self.resources.network, self.core.launcher.network());
+        let shared = Arc::clone(processes);
+        let target = |runner| CommandTarget {
+            processes: shared,
+            launcher: Arc::clone(&self.core.launcher),
+            runner,
+            wall_clock: self.resources.limits.wall_clock,
+        };
+        // Any other command is run by init, and so is a second one. Then the sandbox is not given back.
+        if let Some(zygote) = zygote {
+            if let Some((number, channel, program)) = zygote.begin(spec) {
+                return Ok((target(Runner::Zygote(channel, program)), self.command_name(number)));
+            }
+            zygote.spoil();
+        }
         let content = self.template_for(lease.as_ref());
         let program = content.as_ref().and_then(|_| node_program(spec));
         // A command that a child cannot run leaves the parked child for a later one that it can.
@@ -202,13 +320,8 @@ impl LocalSandbox {
             let content = content.filter(|_| program.is_some());
             (name.clone(), self.park_child(name, content, false).await?)
         };
-        let target = CommandTarget {
-            processes: Arc::clone(processes),
-            launcher: Arc::clone(&self.core.launcher),
-            parked: child.zip(program),
-            wall_clock: self.resources.limits.wall_clock,
-        };
-        Ok((target, name))
+        let runner = child.zip(program).map_or(Runner::Init, |(child, program)| Runner::Parked(child, program));
+        Ok((target(runner), name))
     }
 
     fn command_name(&self, command: u32) -> CommandName {
@@ -319,6 +432,37 @@ impl LocalSandbox {
     }
 }
 
+/// Makes a sandbox in the background that is kept for this purpose, unless there are enough or there can be none.
+/// Returns whether it does.
+pub(super) fn make_kept(core: &Arc<EngineCore>, purpose: Purpose, lease: Lease) -> bool {
+    if !core.kept_pool.begin_making(&purpose) {
+        return false;
+    }
+    let core = Arc::downgrade(core);
+    tokio::spawn(async move {
+        let Some(core) = core.upgrade() else { return };
+        let made = match LocalSandbox::with_zygote(Arc::clone(&core), &purpose, lease).await {
+            Ok(Ok(resources)) => {
+                core.launcher.report_kept(KeptStep::Made);
+                Some(KeptSandbox { resources, runs: 0, since: Instant::now() })
+            }
+            Ok(Err(reason)) => {
+                tracing::debug!(reason, "a script is loaded anew for each run");
+                core.launcher.report_kept(KeptStep::Unfit);
+                core.kept_pool.unfit(&purpose);
+                None
+            }
+            Err(error) => {
+                tracing::debug!(error = %error, "a sandbox cannot be made to be kept; the next run gets a new one");
+                core.kept_pool.failed(&purpose);
+                None
+            }
+        };
+        core.kept_pool.made(&purpose, made);
+    });
+    true
+}
+
 /// Makes a sandbox in the background for the next call with the same content and limits, unless the warm pool has
 /// enough of them.
 pub(super) fn refill_warm_pool(
@@ -357,6 +501,10 @@ impl Sandbox for LocalSandbox {
         &self.resources.id
     }
 
+    fn age(&self) -> SandboxAge {
+        SandboxAge { is_kept: self.kept.is_some(), is_reused: self.kept.as_ref().is_some_and(|kept| kept.runs > 0) }
+    }
+
     async fn write_files(&self, files: Vec<SandboxFile>) -> Result<(), SandboxError> {
         let mut state = self.resources.state.lock().await;
         match &mut *state {
@@ -371,7 +519,12 @@ impl Sandbox for LocalSandbox {
                 *slot = Some(staging);
                 written.map_err(|error| refused("files cannot be written", &error))
             }
-            SandboxState::Running { processes, .. } => Self::write_inside(processes, files).await,
+            SandboxState::Running { processes, zygote, .. } => {
+                if let Some(zygote) = zygote {
+                    zygote.spoil();
+                }
+                Self::write_inside(processes, files).await
+            }
             SandboxState::Stopped => Err(stopped()),
         }
     }
@@ -420,6 +573,9 @@ impl Sandbox for LocalSandbox {
 
     async fn stop(&self) -> Result<(), SandboxError> {
         let mut state = self.resources.state.lock().await;
+        if self.give_back(&mut state).await {
+            return Ok(());
+        }
         if let SandboxState::Running { processes, .. } = std::mem::replace(&mut *state, SandboxState::Stopped) {
             processes.kill(KillReason::Requested);
             processes.wait().await;

@@ -6,6 +6,7 @@
 
 pub(crate) mod command;
 mod core;
+mod kept_pool;
 mod local;
 pub(crate) mod output;
 mod parked_child;
@@ -15,8 +16,10 @@ pub(crate) mod processes;
 mod program;
 mod resources;
 mod warm_pool;
+mod zygote;
 
 pub(crate) use self::core::EngineCore;
+pub(crate) use kept_pool::{KeptPool, Purpose};
 pub(crate) use local::LocalSandbox;
 pub(crate) use prewarm::prewarm;
 pub(crate) use prewarm_queue::PrewarmQueue;

@@ -1,7 +1,7 @@
 //! A child of a template that waits in a sandbox for its program.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,21 @@ impl ParkedChild {
         // A packet arrives as a whole or not at all, so after an error the child has no part of the program.
         let sent = self.channel.send(program, &outputs.each_ref().map(AsFd::as_fd)).await;
         sent.ok().map(|()| self.event)
+    }
+}
+
+impl ParkedChild {
+    /// Makes the child a zygote that loads a program; `for_zygote` is its channel to init. Returns the channel for the
+    /// programs of its runs, and the receiver of the launcher's message about its end.
+    pub(super) async fn load(
+        self,
+        program: &NodeProgram,
+        for_zygote: BorrowedFd<'_>,
+    ) -> io::Result<(Channel, oneshot::Receiver<ChildEvent>)> {
+        // Nothing is read from it any more: a user's code will have its other end.
+        self.channel.stop_reading()?;
+        self.channel.send(program, &[for_zygote]).await?;
+        Ok((self.channel, self.event))
     }
 }
 

@@ -4,25 +4,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use workers_domain::{ResourceLimits, SnapshotId};
+use workers_domain::ports::{SandboxSource, SandboxSpec};
 
 use super::core::EngineCore;
-use super::local::{TemplateUse, refill_warm_pool};
+use super::kept_pool::Purpose;
+use super::local::{TemplateUse, make_kept, refill_warm_pool};
 
 /// The time between two such sandboxes, so that many deploys leave the processors to invocations, and each finds a
 /// template.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Makes a sandbox for the warm pool soon, in the background.
-pub(crate) fn prewarm(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: ResourceLimits) {
-    if core.warm_pool.is_open() && core.prewarm_queue.push(snapshot, limits) {
+pub(crate) fn prewarm(core: &Arc<EngineCore>, spec: SandboxSpec) {
+    if core.warm_pool.is_open() && core.prewarm_queue.push(spec) {
         let weak = Arc::downgrade(core);
         // The caller, `SandboxProvider::expect`, is no async function and may run on a thread without a runtime.
         core.runtime().spawn(async move {
             while let Some(core) = weak.upgrade()
-                && let Some((snapshot, limits)) = core.prewarm_queue.next()
+                && let Some(spec) = core.prewarm_queue.next()
             {
-                prewarm_one(&core, snapshot, limits).await;
+                prewarm_one(&core, spec).await;
                 // So that an engine that is dropped during the pause is freed at once.
                 drop(core);
                 tokio::time::sleep(INTERVAL).await;
@@ -31,10 +32,13 @@ pub(crate) fn prewarm(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: Reso
     }
 }
 
-async fn prewarm_one(core: &Arc<EngineCore>, snapshot: SnapshotId, limits: ResourceLimits) {
+async fn prewarm_one(core: &Arc<EngineCore>, spec: SandboxSpec) {
+    let SandboxSource::Snapshot(snapshot) = &spec.source else { return };
     // If the snapshot was deleted meanwhile or cannot be read, the invocation that uses it reports the error.
-    if let Ok(Some(lease)) = core.lease(&snapshot).await {
+    let Ok(Some(lease)) = core.lease(snapshot).await else { return };
+    let purpose = Purpose::of(&spec).filter(|_| core.keeps_sandboxes());
+    if purpose.is_none_or(|purpose| !make_kept(core, purpose, lease.clone())) {
         // No call waits for this sandbox yet, so there is time to boot the template.
-        refill_warm_pool(core, limits, lease, TemplateUse::WaitForBoot);
+        refill_warm_pool(core, spec.limits, lease, TemplateUse::WaitForBoot);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use workers_domain::ports::{KillReason, NetworkTransfer, SandboxError, SandboxEr
 
 use crate::cgroup::{CgroupStats, Group, Share};
 use crate::fault::refused;
-use crate::message::{CreateSandbox, Exited, FromInit, ToInit};
+use crate::message::{CreateSandbox, Exited, FromInit, ToInit, ZygoteState};
 use crate::network::{Broker, EngineNetwork, NameSockets};
 use crate::sandbox_io::{SandboxFd, SandboxIo};
 use crate::server::channel::Channel;
@@ -57,6 +57,10 @@ pub(crate) struct SandboxProcesses {
     request_lock: tokio::sync::Mutex<()>,
     /// The number of commands that run.
     alive: AtomicUsize,
+    /// Whether its share of the processors was changed.
+    has_other_share: AtomicBool,
+    /// Processor time that was used before the current run, in microseconds.
+    cpu_before: AtomicU64,
     /// Limits how many outputs are read on after their command has ended.
     drain_limit: Arc<Semaphore>,
 }
@@ -85,6 +89,7 @@ struct Routes {
     commands: Mutex<HashMap<u32, mpsc::Sender<ProcessEvent>>>,
     response: Mutex<Option<mpsc::Sender<FromInit>>>,
     name_sockets: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
+    zygote: Mutex<Option<mpsc::Sender<ZygoteState>>>,
     frozen: Mutex<Option<oneshot::Sender<Vec<OwnedFd>>>>,
 }
 
@@ -147,6 +152,8 @@ impl SandboxProcesses {
             broker,
             request_lock,
             alive,
+            has_other_share: AtomicBool::new(false),
+            cpu_before: AtomicU64::new(0),
             drain_limit,
         })
     }
@@ -202,14 +209,46 @@ impl SandboxProcesses {
         self.io.run_long(move |_| group.stats()).await.ok()
     }
 
+    /// Returns whether all its processes have ended, as the launcher has reported.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.borrow().is_some()
+    }
+
     /// Returns whether its first process has ended or is exiting, and all others with it, although we have not killed
     /// it.
     pub(crate) fn has_died(&self) -> bool {
         self.reason().is_none() && is_ending(&self.pidfd)
     }
 
+    /// Returns whether its share of the processors is the usual one, and it has connected to nothing: both stay with a
+    /// sandbox.
+    pub(crate) fn is_unmarked(&self) -> bool {
+        !self.has_other_share.load(Ordering::Acquire) && self.broker.get().is_none_or(|broker| !broker.was_used())
+    }
+
+    /// Counts from now on what is used. Returns `false` if that cannot be, because a limit was reached: the kernel
+    /// counts that for good.
+    pub(crate) async fn begin_anew(&self) -> bool {
+        let Some(group) = self.group.clone() else { return false };
+        // Long, because only the kernel can delay it.
+        let counted = self.io.run_long(move |_| {
+            group.forget_peak();
+            group.stats()
+        });
+        let Ok(stats) = counted.await else { return false };
+        self.cpu_before.store(stats.cpu_micros.unwrap_or_default(), Ordering::Release);
+        !stats.out_of_memory && !stats.starved
+    }
+
+    /// Returns what was used since [`begin_anew`](Self::begin_anew).
+    pub(crate) fn since_begin(&self, stats: CgroupStats) -> CgroupStats {
+        let before = self.cpu_before.load(Ordering::Acquire);
+        CgroupStats { cpu_micros: stats.cpu_micros.map(|cpu| cpu.saturating_sub(before)), ..stats }
+    }
+
     /// Changes its share of the processors, in the background.
     pub(crate) fn take_share(&self, share: Share) {
+        self.has_other_share.store(true, Ordering::Release);
         let Some(group) = self.group.clone() else { return };
         let name = self.name.clone();
         // The kernel moves one process after the other, and that may take long.
@@ -231,6 +270,13 @@ impl SandboxProcesses {
     pub(crate) fn open_route(&self, command: u32) -> mpsc::Receiver<ProcessEvent> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         lock(&self.routes.commands).insert(command, sender);
+        receiver
+    }
+
+    /// Opens the route of the zygote: returns the receiver of what becomes of it and of the sandbox.
+    pub(crate) fn open_zygote_route(&self) -> mpsc::Receiver<ZygoteState> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        *lock(&self.routes.zygote) = Some(sender);
         receiver
     }
 
@@ -390,6 +436,11 @@ async fn follow(
                 let _ = lock(&routes.name_sockets).take().map(|waiting| waiting.send(descriptors));
                 continue;
             }
+            FromInit::Zygote(state) => {
+                // There is one after each run, and it is received before the next one.
+                let _ = lock(&routes.zygote).as_ref().map(|waiting| waiting.try_send(state));
+                continue;
+            }
             FromInit::Frozen => {
                 let _ = lock(&routes.frozen).take().map(|waiting| waiting.send(descriptors));
                 continue;
@@ -415,6 +466,7 @@ async fn follow(
     lock(&routes.response).take();
     lock(&routes.name_sockets).take();
     lock(&routes.frozen).take();
+    lock(&routes.zygote).take();
     gone.await;
     lock(&routes.commands).clear();
 }

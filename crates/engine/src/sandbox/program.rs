@@ -1,9 +1,13 @@
 //! Decides which commands a child of a template can run.
 
-use workers_domain::ports::{CommandSpec, Program, node_heap_option};
+use workers_domain::ports::{CommandSpec, NodeScript, Program, node_heap_option};
 
 use crate::environment;
+use crate::launcher::RUN_PID;
 use crate::message::NodeProgram;
+
+/// The id of a child of a template in its sandbox, where init has 1.
+const CHILD_PID: u32 = 2;
 
 /// Prefixes of variables that node, its libraries or the loader read when they start.
 const EARLY_VARIABLES: [&str; 10] =
@@ -32,7 +36,25 @@ pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
         heap_mib: *heap_mib,
         // V8's flag is a signed number, and with 0 V8 chooses a seed itself.
         seed: seed >> 1 | 1,
+        pid: CHILD_PID,
+        zygote: false,
     })
+}
+
+/// Returns the program of a zygote that loads a script, or `None` when only a fresh node can run the script.
+pub(super) fn program_of(script: &NodeScript) -> Option<NodeProgram> {
+    let NodeScript { path, heap_mib, env } = script.clone();
+    let spec = CommandSpec { program: Program::NodeScript { path, heap_mib }, args: Vec::new(), env };
+    Some(NodeProgram { pid: RUN_PID, zygote: true, ..node_program(&spec)? })
+}
+
+/// Returns a command as a program for a run that a zygote has forked, or `None` if it is not the zygote's script.
+pub(super) fn run_of(script: &NodeScript, spec: &CommandSpec) -> Option<NodeProgram> {
+    let Program::NodeScript { path, heap_mib } = &spec.program else { return None };
+    let is_same = *path == script.path && *heap_mib == script.heap_mib;
+    let env = script.env.iter().chain(&spec.env).cloned().collect();
+    let program = if is_same { node_program(&CommandSpec { env, ..spec.clone() }) } else { None };
+    program.map(|program| NodeProgram { pid: RUN_PID, ..program })
 }
 
 fn random_bytes() -> Option<[u8; 4]> {

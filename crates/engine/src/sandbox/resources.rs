@@ -11,6 +11,7 @@ use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId};
 
 use super::parked_child::ParkedChild;
 use super::processes::SandboxProcesses;
+use super::zygote::Zygote;
 use crate::data_dir_root::remove;
 use crate::pressure::MemoryWatch;
 use crate::server::blocking;
@@ -36,8 +37,15 @@ pub(crate) struct SandboxResources {
 pub(super) enum SandboxState {
     /// Nothing has run yet. The staging is `None` while a blocking thread writes files to it.
     Staged(Option<Staging>),
-    /// Its processes, the number of the next command, the content it was made from, and a parked child.
-    Running { processes: Arc<SandboxProcesses>, next_command: u32, lease: Option<Lease>, parked: Option<ParkedChild> },
+    /// Its processes, the number of the next command, the content it was made from, and a parked child, or the zygote
+    /// of a sandbox that is kept.
+    Running {
+        processes: Arc<SandboxProcesses>,
+        next_command: u32,
+        lease: Option<Lease>,
+        parked: Option<ParkedChild>,
+        zygote: Option<Zygote>,
+    },
     /// Nothing runs, and no files are left.
     Stopped,
 }
@@ -53,6 +61,18 @@ impl SandboxResources {
     ) -> Self {
         let (made_at, memory, state) = (Instant::now(), MemoryWatch::default(), Mutex::new(state));
         Self { id, limits, network, directory, made_at, memory, state }
+    }
+}
+
+impl SandboxResources {
+    /// Returns whether a run waits in it.
+    pub(super) fn is_waiting(&mut self) -> bool {
+        match self.state.get_mut() {
+            SandboxState::Running { processes, zygote: Some(zygote), .. } => {
+                !processes.has_ended() && !zygote.is_broken()
+            }
+            _ => false,
+        }
     }
 }
 

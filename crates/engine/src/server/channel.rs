@@ -35,6 +35,11 @@ impl Channel {
         self.socket.async_io(Interest::WRITABLE, || wire::send(&self.socket, message, descriptors)).await
     }
 
+    /// Sends bytes; waits while the socket is full.
+    pub(crate) async fn send_bytes(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.socket.async_io(Interest::WRITABLE, || wire::send_bytes(&self.socket, bytes, descriptors)).await
+    }
+
     /// Sends a message if the socket has room now; otherwise returns an error.
     pub(crate) fn try_send<M: Serialize>(&self, message: &M) -> io::Result<()> {
         wire::send(&self.socket, message, &[])
@@ -44,6 +49,11 @@ impl Channel {
     /// future is dropped.
     pub(crate) async fn receive<M: DeserializeOwned>(&self) -> io::Result<Option<Received<M>>> {
         self.socket.async_io(Interest::READABLE, || wire::receive(&self.socket)).await
+    }
+
+    /// Lets the other end send nothing from now on: neither messages nor descriptors of its own.
+    pub(crate) fn stop_reading(&self) -> io::Result<()> {
+        Ok(rustix::net::shutdown(self.socket.as_fd(), rustix::net::Shutdown::Read)?)
     }
 
     /// Shuts the channel down for both sides.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
-use workers_domain::ports::{SandboxError, SandboxObserver};
+use workers_domain::ports::{KeptStep, SandboxError, SandboxObserver};
 
 use super::channel::Channel;
 use super::connection::{ChildEvent, Connection};
@@ -147,6 +147,11 @@ impl LauncherClient {
         self.features().is_some_and(|features| features.own_uids)
     }
 
+    /// Returns whether a sandbox's init can set the id of the next process.
+    pub(crate) fn sets_process_ids(&self) -> bool {
+        self.features().is_some_and(|features| features.sets_process_ids)
+    }
+
     /// Returns whether working directories are overlays.
     pub(crate) fn overlays(&self) -> bool {
         self.features().is_some_and(|features| features.overlays)
@@ -262,6 +267,11 @@ impl LauncherClient {
             tracing::error!("too many sandboxes do not end; another launcher makes the next ones");
             self.take_over(connection).await;
         }
+    }
+
+    /// Reports a step of a sandbox that is kept to the observer.
+    pub(crate) fn report_kept(&self, step: KeptStep) {
+        self.observer.kept(step);
     }
 
     /// Reports to the observer that a sandbox that was set aside has ended.

@@ -52,7 +52,8 @@ pub(crate) type Spawned = Workers<false>;
 
 impl<const FORKED: bool> Workers<FORKED> {
     pub(crate) async fn sandbox(&self, limits: ResourceLimits, network: &str) -> Box<dyn Sandbox> {
-        let spec = SandboxSpec { source: SandboxSource::Empty, limits, network: network.parse().unwrap() };
+        let spec =
+            SandboxSpec { source: SandboxSource::Empty, limits, network: network.parse().unwrap(), kept_for: None };
         self.engine.create(spec).await.unwrap()
     }
 

@@ -112,6 +112,7 @@ async fn a_link_that_leads_out_does_not_lead_the_engine_out() {
         source: SandboxSource::Snapshot(snapshot.id),
         limits: ResourceLimits::default(),
         network: NetworkPolicy::default(),
+        kept_for: None,
     };
     let second = engine.engine.create(spec).await.unwrap();
     let read = "console.log(require('fs').readlinkSync('out'), require('fs').existsSync('out'))";
@@ -131,6 +132,7 @@ async fn a_snapshots_files_on_the_host_stay_as_they_are() {
         source: SandboxSource::Snapshot(snapshot.id),
         limits: ResourceLimits::default(),
         network: NetworkPolicy::default(),
+        kept_for: None,
     };
     let second = engine.engine.create(spec).await.unwrap();
     let script = "const fs = require('fs'); const open = fs.openSync('worker.mjs', 'r+'); fs.writeSync(open, 'EVIL');

@@ -76,7 +76,7 @@ async fn a_server_that_runs_short_of_processes() {
     assert!(engine.has_own_user_ids());
     let create = || {
         let (source, network) = (SandboxSource::Empty, NetworkPolicy::DenyAll);
-        engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network })
+        engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network, kept_for: None })
     };
     for room in 0..3_u32 {
         let launcher = launcher_of(Path::new(&directory));
@@ -236,6 +236,7 @@ async fn an_engine_whose_launcher_does_not_answer_says_so_and_gets_another_one()
         source: SandboxSource::Empty,
         limits: ResourceLimits::default(),
         network: NetworkPolicy::DenyAll,
+        kept_for: None,
     };
     let sandbox = engine.engine.create(spec()).await.unwrap();
     sandbox.run(sleep()).await.map(drop).unwrap_err();

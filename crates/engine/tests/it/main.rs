@@ -29,6 +29,7 @@ mod forked {
 }
 
 mod isolation;
+mod kept;
 mod modes;
 mod network;
 mod outputs;

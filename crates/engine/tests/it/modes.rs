@@ -92,7 +92,7 @@ async fn an_engine() {
     assert!(engine.has_templates().await);
     let sandbox = |source| async {
         let (limits, network) = (ResourceLimits::default(), NetworkPolicy::DenyAll);
-        engine.create(SandboxSpec { source, limits, network }).await.unwrap()
+        engine.create(SandboxSpec { source, limits, network, kept_for: None }).await.unwrap()
     };
     let first = sandbox(SandboxSource::Empty).await;
     let script = "const fs = require('fs'); fs.writeFileSync('made', 'made'); fs.mkdirSync('/tmp/directory');

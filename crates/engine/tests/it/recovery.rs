@@ -165,7 +165,12 @@ async fn reopen(directory: &Path) -> Engine {
 }
 
 fn empty() -> SandboxSpec {
-    SandboxSpec { source: SandboxSource::Empty, limits: ResourceLimits::default(), network: NetworkPolicy::default() }
+    SandboxSpec {
+        source: SandboxSource::Empty,
+        limits: ResourceLimits::default(),
+        network: NetworkPolicy::default(),
+        kept_for: None,
+    }
 }
 
 async fn deploy(engine: &Engine) -> workers_domain::SnapshotId {
@@ -230,7 +235,12 @@ async fn a_server_that_is_killed_leaves_nothing_after_a_restart() {
         assert!(!mounts.contains(directory.path().to_str().unwrap()));
         let source = SandboxSource::Snapshot(workers_domain::SnapshotId::new(ready));
         let sandbox = engine
-            .create(SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::default() })
+            .create(SandboxSpec {
+                source,
+                limits: ResourceLimits::default(),
+                network: NetworkPolicy::default(),
+                kept_for: None,
+            })
             .await
             .unwrap();
         let ran = finish(&mut *start(&*sandbox, "import(process.cwd() + '/worker.mjs')").await).await;
@@ -251,7 +261,10 @@ async fn the_server_to_be_killed() {
     for _ in 0..SERVER_SANDBOXES {
         let source = SandboxSource::Snapshot(snapshot.clone());
         let limits = ResourceLimits { wall_clock: Duration::from_mins(10), ..ResourceLimits::default() };
-        let sandbox = engine.create(SandboxSpec { source, limits, network: NetworkPolicy::default() }).await.unwrap();
+        let sandbox = engine
+            .create(SandboxSpec { source, limits, network: NetworkPolicy::default(), kept_for: None })
+            .await
+            .unwrap();
         let mut command = start(&*sandbox, &format!("{FOREVER} // {marker}")).await;
         command.next_event().await.unwrap();
         held.push((sandbox, command));

@@ -118,7 +118,12 @@ impl<const FORKED: bool> Tested<FORKED> {
 
     pub(crate) async fn sandbox(&self, limits: ResourceLimits) -> Box<dyn Sandbox> {
         self.engine
-            .create(SandboxSpec { source: SandboxSource::Empty, limits, network: NetworkPolicy::default() })
+            .create(SandboxSpec {
+                source: SandboxSource::Empty,
+                limits,
+                network: NetworkPolicy::default(),
+                kept_for: None,
+            })
             .await
             .unwrap()
     }

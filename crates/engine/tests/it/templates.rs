@@ -40,6 +40,7 @@ impl Templated {
             source: SandboxSource::Empty,
             limits: ResourceLimits::default(),
             network: NetworkPolicy::default(),
+            kept_for: None,
         };
         let sandbox = self.engine.create(spec).await.unwrap();
         let path = SandboxPath::parse("main.cjs").unwrap();
@@ -50,7 +51,12 @@ impl Templated {
     async fn sandbox(&self, snapshot: &SnapshotId) -> Box<dyn Sandbox> {
         let source = SandboxSource::Snapshot(snapshot.clone());
         self.engine
-            .create(SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::default() })
+            .create(SandboxSpec {
+                source,
+                limits: ResourceLimits::default(),
+                network: NetworkPolicy::default(),
+                kept_for: None,
+            })
             .await
             .unwrap()
     }
@@ -119,12 +125,18 @@ async fn copies_of_a_booted_node_run_on_a_host_without_overlays_and_each_finds_t
     engine.engine.shutdown().await;
 }
 
+/// Returns the sandbox that an invocation gets from a snapshot.
+fn spec(snapshot: &SnapshotId) -> SandboxSpec {
+    let source = SandboxSource::Snapshot(snapshot.clone());
+    SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::default(), kept_for: None }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_is_asked_for() {
     let engine = Templated::start(|_| ()).await;
     assert!(engine.engine.has_templates().await);
     let (snapshot, other) = (engine.snapshot(PARENT).await, engine.snapshot("another one").await);
-    engine.engine.expect(&snapshot, ResourceLimits::default());
+    engine.engine.expect(spec(&snapshot));
     let began = Instant::now();
     while engine.parked_children().is_empty() {
         assert!(began.elapsed() < Duration::from_secs(5), "nothing was made");
@@ -139,7 +151,7 @@ async fn a_snapshot_that_is_expected_has_a_sandbox_with_a_booted_node_before_it_
         assert_eq!(engine.run(&snapshot).await.output, FORKED);
     }
     // A snapshot that does not exist is not made.
-    engine.engine.expect(&other, ResourceLimits::default());
+    engine.engine.expect(spec(&other));
     engine.engine.delete_snapshot(&snapshot).await.unwrap();
     engine.engine.shutdown().await;
     assert!(engine.parked_children().is_empty());
@@ -155,7 +167,7 @@ async fn all_snapshots_that_are_expected_at_once_have_booted_nodes_though_each_n
         snapshots.push(engine.snapshot(program).await);
     }
     for snapshot in &snapshots {
-        engine.engine.expect(snapshot, ResourceLimits::default());
+        engine.engine.expect(spec(snapshot));
     }
     let began = Instant::now();
     while engine.parked_children().len() < snapshots.len() {

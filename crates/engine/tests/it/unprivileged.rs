@@ -75,7 +75,7 @@ async fn the_engine_without_root() {
         const server = require('net').createServer((socket) => socket.end('own')).listen(0, () =>
             require('net').connect(server.address().port).on('data', (data) => { console.log(String(data)); server.close() }))";
     let (source, network) = (SandboxSource::Empty, NetworkPolicy::DenyAll);
-    let spec = SandboxSpec { source, limits: ResourceLimits::default(), network };
+    let spec = SandboxSpec { source, limits: ResourceLimits::default(), network, kept_for: None };
     let sandbox = engine.engine.create(spec).await.unwrap();
     let output = finish(&mut *start(&*sandbox, script).await).await.output;
     sandbox.stop().await.unwrap();

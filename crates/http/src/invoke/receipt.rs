@@ -21,6 +21,11 @@ pub(crate) struct Receipt {
     /// The most memory its processes held at one time; absent where the sandbox cannot tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_memory_bytes: Option<u64>,
+    /// How new it was: `sandbox`, a new process in a new sandbox; `process`, a new process in a sandbox that is kept
+    /// for this worker, and that every invocation before it has left as it was.
+    isolation: &'static str,
+    /// Whether an earlier invocation of this worker has used the sandbox.
+    reused: bool,
 }
 
 /// How long each phase of an invocation took, in milliseconds. A phase that was not reached is 0.
@@ -53,6 +58,8 @@ impl Receipt {
             timings: TimingsBody::new(report.timings),
             cpu_ms: report.usage.cpu.map(fractional_millis),
             max_memory_bytes: report.usage.max_memory_bytes,
+            isolation: report.isolation.as_str(),
+            reused: report.is_reused,
         }
     }
 

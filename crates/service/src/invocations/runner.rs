@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use workers_domain::ports::{
-    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, Program, Sandbox, SandboxError, SandboxErrorKind,
-    SandboxFile, SandboxPath, SandboxSource, SandboxSpec,
+    Command, CommandEvent, CommandExit, CommandSpec, ExitStatus, NodeScript, Program, Sandbox, SandboxAge,
+    SandboxError, SandboxErrorKind, SandboxFile, SandboxPath,
 };
 use workers_domain::{
-    Failure, FailureCode, InvocationEvent, InvocationEventKind, InvocationId, InvocationReport, LogStream, Outcome,
-    Part, ResourceUsage, Timings, ValueWarning, Worker,
+    Failure, FailureCode, InvocationEvent, InvocationEventKind, InvocationId, InvocationReport, Isolation, LogStream,
+    Outcome, Part, ResourceUsage, Timings, ValueWarning, Worker,
 };
 use workers_protocol::{self as protocol, Decoder, MAX_INLINE_PAYLOAD, OutputStream, Payload, Piece};
 
@@ -23,7 +23,7 @@ use super::claims::{ClaimedMoment, ClaimedTime};
 use super::lines::{LineAssembler, Source};
 use super::outcome::{self, Observed, Reported};
 use crate::shared::Shared;
-use crate::snapshot::{SCRIPT_FILE, stop};
+use crate::snapshot::{node_script, sandbox_spec, stop};
 use crate::workers::RebuildError;
 use crate::{EffectiveLimits, LogDecision, UnreadPermit};
 
@@ -40,10 +40,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The pauses before the retries of an invocation that has not begun. There are only a few, so that the caller soon
 /// gets an error if the fault persists.
 const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
-
-/// The fraction of a sandbox's memory that V8's old generation may take. The rest is for V8's other spaces, buffers,
-/// stacks and Node.js itself.
-const HEAP_SHARE: (u64, u64) = (3, 4);
 
 /// The error message for a result that the memory budget of unread results has no room for.
 const UNREAD: &str = "The function has run, but its result had to be thrown away: too many results wait for clients that do not read \
@@ -73,6 +69,8 @@ pub(super) struct Runner {
     unread_sender: oneshot::Sender<UnreadPermit>,
     permit: InvocationPermit,
     sandbox: Option<Box<dyn Sandbox>>,
+    /// How new that sandbox was.
+    age: SandboxAge,
     began: Instant,
     began_at: DateTime<Utc>,
     timings: Timings,
@@ -120,7 +118,18 @@ impl Runner {
         let events =
             EventForwarder { sender, waiting: VecDeque::new(), sequence: 0, log_bytes: 0, held: Some(Vec::new()) };
         let began_at = inner.shared.clock.now();
-        Self { inner, call, events, unread_sender, permit, sandbox: None, began: Instant::now(), began_at, timings }
+        Self {
+            inner,
+            call,
+            events,
+            unread_sender,
+            permit,
+            sandbox: None,
+            age: SandboxAge::default(),
+            began: Instant::now(),
+            began_at,
+            timings,
+        }
     }
 
     /// Runs the invocation to its end, whatever happens.
@@ -136,7 +145,7 @@ impl Runner {
                 Ok((failed(FailureCode::SandboxFailed, "The server is shutting down."), Some(UnreadPermit::default())))
             }
         };
-        let Self { inner, call, mut events, unread_sender, permit, sandbox, timings, .. } = self;
+        let Self { inner, call, mut events, unread_sender, permit, sandbox, age, timings, .. } = self;
         // After an abort before the function began, lines are still held back, and the report would be too.
         events.release();
         let Ok((Ended { outcome, usage }, unread_permit)) = ended else {
@@ -145,7 +154,9 @@ impl Runner {
             return;
         };
         let outcome = outcome::warned(outcome, call.warning);
-        let report = InvocationReport { invocation_id: call.id, outcome, timings, usage };
+        let isolation = if age.is_kept { Isolation::Process } else { Isolation::Sandbox };
+        let is_reused = age.is_reused;
+        let report = InvocationReport { invocation_id: call.id, outcome, timings, usage, isolation, is_reused };
         inner.shared.observer.finished(&report);
         match unread_permit {
             // A reader that has disconnected is detected elsewhere.
@@ -235,6 +246,7 @@ impl Runner {
         let shared = Arc::clone(&self.inner.shared);
         let sandbox = self.make_sandbox(&shared).await?;
         tracing::Span::current().record("sandbox.id", tracing::field::display(sandbox.id()));
+        self.age = sandbox.age();
         let ended = self.execute_in(&*sandbox, &shared).await;
         // Also after a failure: its id is logged, and the end of `run` stops it before it releases the permit.
         self.sandbox = Some(sandbox);
@@ -244,11 +256,7 @@ impl Runner {
     async fn make_sandbox(&self, shared: &Shared) -> Result<Box<dyn Sandbox>, RunError> {
         let missing = || SandboxError::new(SandboxErrorKind::SnapshotNotFound, "the worker has no snapshot");
         let snapshot = self.call.worker.snapshot_id().ok_or_else(missing).map_err(RunError::before)?;
-        let spec = |id| SandboxSpec {
-            source: SandboxSource::Snapshot(id),
-            limits: self.call.limits.sandbox,
-            network: shared.options.network.clone(),
-        };
+        let spec = |id| sandbox_spec(id, &self.call.limits, &shared.options.network);
         match shared.sandboxes.create(spec(snapshot.clone())).await {
             Err(error) if error.kind == SandboxErrorKind::SnapshotNotFound => {
                 let id = shared.rebuild(self.call.worker.id).await?;
@@ -327,13 +335,9 @@ impl Runner {
             token: token.to_owned(),
             result_limit: self.call.limits.result_bytes,
         };
-        // V8 cannot see the sandbox's memory limit. With this option it collects garbage in time, and is not killed.
-        let heap = self.call.limits.sandbox.memory_bytes / (1024 * 1024) * HEAP_SHARE.0 / HEAP_SHARE.1;
-        let spec = CommandSpec {
-            program: Program::NodeScript { path: SCRIPT_FILE.to_owned(), heap_mib: Some(heap.max(16)) },
-            args: call.arguments(),
-            env: call.environment(),
-        };
+        let NodeScript { path, heap_mib, .. } = node_script(self.call.limits.sandbox);
+        let program = Program::NodeScript { path, heap_mib };
+        let spec = CommandSpec { program, args: call.arguments(), env: call.environment() };
         sandbox.run(spec).await
     }
 

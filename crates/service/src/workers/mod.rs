@@ -32,6 +32,7 @@ pub(crate) use self::worker_locks::WorkerLocks;
 pub use self::{expire::SweepReport, set_up::SetupReport};
 use crate::EffectiveLimits;
 use crate::shared::Shared;
+use crate::snapshot::sandbox_spec;
 
 /// Use cases about workers. Cheap to clone.
 #[derive(Clone)]
@@ -85,7 +86,7 @@ impl Shared {
     /// Lets the provider prepare for the invocation that usually follows a deploy.
     pub(crate) fn expect_invocation(&self, worker: &Worker, limits: &EffectiveLimits) {
         if let Some(snapshot_id) = worker.snapshot_id() {
-            self.sandboxes.expect(snapshot_id, limits.sandbox);
+            self.sandboxes.expect(sandbox_spec(snapshot_id.clone(), limits, &self.options.network));
         }
     }
 

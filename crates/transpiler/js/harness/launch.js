@@ -9,4 +9,4 @@ const isMarked = process.env[MARK] !== undefined;
 if (isMarked) delete process.env[MARK];
 /** Whether it is the program that Node.js was started with, by a process that keeps no channel to it. */
 const isMain = () => config.main !== false && typeof process.send !== "function" && builtin("worker_threads").isMainThread;
-const isInvoked = process.env.WORKERS_FRAME ? true : !isMarked && isMain();
+const isInvoked = park || process.env.WORKERS_FRAME ? true : !isMarked && isMain();

@@ -1,5 +1,5 @@
 // The run: load the user's module, call the function, leave.
-const [, , functionName, payloadText] = process.argv;
+let [, , functionName, payloadText] = process.argv;
 process.argv.length = 2;
 
 /** The payload; what cannot be read is `{}`, with a warning. */
@@ -31,12 +31,28 @@ const functionIn = (functions) => {
 	return refuse(`The export "${functionName}" is not a function but ${run === null ? "null" : `of type ${typeof run}`}.`);
 };
 
+/** In a process that was forked for a call: takes the call over, and prints what the module printed while it loaded. */
+const begin = () => {
+	const { script, variables, output } = park();
+	functionName = script[1];
+	payloadText = script[2];
+	loadMs = 0;
+	readVariables(variables);
+	channel = output[0];
+	pipe = `pipe:[${output[1]}]`;
+	if (framed) frame("S", "");
+	const printed = recorded;
+	recorded = undefined;
+	for (let index = 0; index < printed.length; index++) print(printed[index].fd, printed[index].text);
+};
+
 /** Calls the function and decides on what it returns. This never rejects, and nobody waits for it. */
 const call = async (functions) => {
 	// So that the module is done with loading.
 	await undefined;
 	try {
-		loadMs = millisSince(started);
+		if (park) begin();
+		else loadMs = millisSince(started);
 		phase = "run";
 		const payload = readPayload();
 		started = hrtime();
@@ -64,5 +80,11 @@ const watchLoading = () => {
 	defineProperty(loading, "constructor", { __proto__: null, value: undefined });
 	then(loading, () => {}, fail);
 };
+
+if (park) {
+	// From here on only the user's code runs: what it looks at would be the same in all calls.
+	park.watch();
+	recorded.length = 0;
+}
 
 return { globals: globalThis, load, require: makeRequire, rename, run: call };

@@ -59,7 +59,7 @@ const settleThrown = (thrown) => {
 const settleValue = (value) => {
 	const warnings = newWarnings();
 	const json = guarded(() => toJsonText(value, warnings), tooLarge);
-	const size = json === tooLarge ? `more than ${MAX_LENGTH}` : byteLength(json);
+	const size = json === tooLarge ? `more than ${maxLength()}` : byteLength(json);
 	if (json === tooLarge || size > resultLimit) {
 		const message = `The result is ${size} bytes of JSON, the limit is ${resultLimit} bytes.`;
 		settleError("result_too_large", { name: "ResultTooLarge", message, stack: message });

@@ -1,8 +1,15 @@
 // Writing: everything goes to file descriptor 1 (or 2, by hand) and has arrived in the pipe when the call returns.
+let token;
+let framed;
+let resultLimit;
+/** Takes over what the platform says of this call. */
+const readVariables = (variables) => {
+	token = variables.WORKERS_FRAME;
+	framed = typeof token === "string" && token !== "";
+	resultLimit = +variables.WORKERS_RESULT_LIMIT || Infinity;
+};
 const env = process.env;
-const token = env.WORKERS_FRAME;
-const framed = typeof token === "string" && token !== "";
-const resultLimit = +env.WORKERS_RESULT_LIMIT || Infinity;
+readVariables(env);
 for (const name of keys(env)) if (startsWith(name, "WORKERS_")) delete env[name];
 
 /**
@@ -94,9 +101,15 @@ const FRAME_HEAD = 96;
 /** So many UTF-16 units fit into a frame whatever they are: one makes six bytes at most. */
 const SURE = (FRAME - FRAME_HEAD) / 6 | 0;
 let midLine = false;
+/** What was printed while nobody could read it: see `begin`. */
+let recorded = park && list();
 /** Prints text as standard output (1) or standard error (2). */
 const print = (fd, text) => {
 	if (text === "") return;
+	if (recorded) {
+		append(recorded, { __proto__: null, fd, text });
+		return;
+	}
 	if (!framed) {
 		if (fd === 1) midLine = codeAt(text, text.length - 1) !== 10;
 		writeAll(fd, text);

@@ -1,6 +1,6 @@
 // The result as JSON. See VALUES.md for what becomes of everything that JSON does not know.
-/** The longest string there is; an array with more elements is not even looked at. */
-const MAX_LENGTH = Math.min(resultLimit, 2 ** 29 - 24);
+/** As long as a string or the result may be; an array with more elements is not even looked at. */
+const maxLength = () => (resultLimit < 2 ** 29 - 24 ? resultLimit : 2 ** 29 - 24);
 const datePrototype = Date.prototype;
 const dateToJson = datePrototype.toJSON;
 /** Thrown to give up. */
@@ -58,7 +58,7 @@ const lacks = (value, prototype, name) => !hasOwn(value, name) && (prototype ===
 
 /** A value as JSON; adds the warnings that this took. Throws `tooLarge`. */
 const toJsonText = (value, warnings) => {
-	allowance = MAX_LENGTH + 1e6;
+	allowance = maxLength() + 1e6;
 	let plain = false;
 	try {
 		plain = isPlain(value, 0);
@@ -70,5 +70,5 @@ const toJsonText = (value, warnings) => {
 		// What fails then is too long for a string.
 		if (json !== undefined) return wellFormed(json);
 	}
-	return rare().encode(value, MAX_LENGTH, warnings);
+	return rare().encode(value, maxLength(), warnings);
 };

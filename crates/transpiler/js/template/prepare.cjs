@@ -2,7 +2,9 @@
 // What a booted Node.js that is forked for worker scripts has done before: the harness is compiled and has run, so that
 // a script that finds it parses the user's own code only.
 //
-// A module of two functions: `warm()`, and `prepare(environment)`, which a fork calls before it loads its program.
+// A module of two functions: `warm()`, and `prepare(environment, park)`, which a fork calls before it loads its program.
+// `park` is there in a zygote: the harness calls it when the program is loaded, and it returns in each process that is
+// forked to run it, with `{script, variables}`.
 const { Script } = require("node:vm");
 
 // All are put in when this file is made.
@@ -34,14 +36,17 @@ const samples = [
 	() => () => new Response("text"),
 ];
 
+const VARIABLES = { WORKERS_FRAME: "0".repeat(32), WORKERS_RESULT_LIMIT: "1048576" };
+const PAYLOAD = '{"a":[1,"b",null]}';
+
 /** A property of the shadow's own. */
 const own = (value) => ({ value, writable: true, enumerable: true, configurable: true });
 
 /** Calls the harness with a shadow in the place of the process. */
-const start = (shadow, config) => {
+const start = (shadow, config, park) => {
 	const real = Object.getOwnPropertyDescriptor(globalThis, "process");
 	Object.defineProperty(globalThis, "process", own(shadow));
-	leave({ [RARE_ID]: rare.runInThisContext() });
+	leave({ [RARE_ID]: rare.runInThisContext(), park });
 	try {
 		return script.runInThisContext()(config);
 	} finally {
@@ -49,12 +54,12 @@ const start = (shadow, config) => {
 	}
 };
 
-/** Runs a sample as a worker's function; resolves when its process would end. */
-const run = (sample) =>
+/** Runs a sample as a worker's function, as in a zygote with `park`; resolves when its process would end. */
+const run = (sample, park) =>
 	new Promise((left) => {
 		const shadow = Object.create(process, {
-			argv: own(["/usr/bin/node", "/work/worker.mjs", "main", '{"a":[1,"b",null]}']),
-			env: own({ WORKERS_FRAME: "0".repeat(32), WORKERS_RESULT_LIMIT: "1048576" }),
+			argv: own(["/usr/bin/node", "/work/worker.mjs", "main", PAYLOAD]),
+			env: own(park ? {} : VARIABLES),
 			emit: own(() => false),
 			binding: own((name) => ({ spawn() {}, Process: class { spawn() {} } })),
 			reallyExit: own(left),
@@ -68,7 +73,7 @@ const run = (sample) =>
 		const changed = { fs: { ...process.getBuiltinModule("fs"), ...quiet }, util: { ...process.getBuiltinModule("util") } };
 		const builtin = (name) => changed[name] ?? process.getBuiltinModule(name);
 		const config = { url: "file:///work/worker.mjs", main: true, file: "worker.ts", name: "$w", positions: () => {/*AAA*/}, builtin };
-		const harness = start(shadow, config);
+		const harness = start(shadow, config, park);
 		harness.load("crypto", ["createHash"]);
 		harness.load("node:fs", ["default"]);
 		harness.run({ __proto__: null, main: () => sample(shadow) });
@@ -78,11 +83,21 @@ const run = (sample) =>
 exports.warm = async () => {
 	// That is the one thing.
 	const prepareStackTrace = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
-	for (let round = 0; round < 10; round++) for (const sample of samples) await run(sample);
+	const parks = [undefined, Object.assign(() => ({ script: ["/", "main", PAYLOAD], variables: VARIABLES, output: [1, 1] }), { watch() {} })];
+	for (let round = 0; round < 10; round++) for (const park of parks) for (const sample of samples) await run(sample, park);
 	Object.defineProperty(Error, "prepareStackTrace", prepareStackTrace);
 };
 
 /** Leaves the harness where a script looks for it; it takes it away before the user's code runs. */
-exports.prepare = ({ WORKERS_FRAME }) => {
-	if (WORKERS_FRAME) leave({ [ID]: script.runInThisContext(), [RARE_ID]: rare.runInThisContext() });
+exports.prepare = ({ WORKERS_FRAME }, park) => {
+	if (park) {
+		const { watch } = park;
+		// What a process does when it prints for the first time is done here, and not in each one that is forked.
+		park.watch = () => {
+			console.log("");
+			console.error("");
+			watch();
+		};
+	}
+	if (WORKERS_FRAME || park) leave({ [ID]: script.runInThisContext(), [RARE_ID]: rare.runInThisContext(), park });
 };

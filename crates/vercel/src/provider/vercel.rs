@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
+use workers_domain::SnapshotId;
 use workers_domain::ports::{
     NodePreload, Sandbox, SandboxError, SandboxErrorKind, SandboxProvider, SandboxSource, SandboxSpec, Snapshot,
 };
-use workers_domain::{ResourceLimits, SnapshotId};
 
 use super::core::Core;
 use super::error;
@@ -114,7 +114,7 @@ impl SandboxProvider for VercelProvider {
     fn preload(&self, _preload: NodePreload) {}
 
     /// Does nothing, for the same reason.
-    fn expect(&self, _snapshot: &SnapshotId, _limits: ResourceLimits) {}
+    fn expect(&self, _spec: SandboxSpec) {}
 
     /// Returns `false`: all servers of an account share the same snapshots.
     fn keeps_own_snapshots(&self) -> bool {

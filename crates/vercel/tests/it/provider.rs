@@ -65,7 +65,8 @@ async fn a_sandbox_is_asked_for_with_a_name_a_tag_limits_and_an_early_end() {
     let limits =
         ResourceLimits { memory_bytes: 3 << 30, wall_clock: Duration::from_secs(10), ..ResourceLimits::default() };
     let network = "example.com,*.example.com".parse().unwrap();
-    let sandbox = provider.create(SandboxSpec { source: SandboxSource::Empty, limits, network }).await.unwrap();
+    let sandbox =
+        provider.create(SandboxSpec { source: SandboxSource::Empty, limits, network, kept_for: None }).await.unwrap();
     let request = api.only();
     assert_eq!(request.line(), "POST /api/v2/sandboxes?teamId=team_local");
     let name = request.json()["name"].as_str().unwrap().to_owned();

@@ -42,6 +42,7 @@ const LISTED: &[Listed] = &[
     not_run("docs/performance.md", "./just bench-vercel", "measures for minutes"),
     not_run("docs/security.md", "server ----- socket", "a drawing"),
     not_run("docs/security.md", "launcher -- clone", "a drawing"),
+    not_run("docs/security.md", "init (pid 1) ----", "a drawing"),
     not_run("docs/vercel.md", "VERCEL_TOKEN=… ", "builds the server, and needs an account in the cloud"),
     not_run(
         "docs/vercel.md",

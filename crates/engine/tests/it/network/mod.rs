@@ -63,7 +63,10 @@ struct Fixture {
 impl Fixture {
     async fn sandbox(&self, policy: &str) -> Box<dyn workers_domain::ports::Sandbox> {
         let (source, network) = (SandboxSource::Empty, policy.parse().unwrap());
-        self.engine.create(SandboxSpec { source, limits: ResourceLimits::default(), network }).await.unwrap()
+        self.engine
+            .create(SandboxSpec { source, limits: ResourceLimits::default(), network, kept_for: None })
+            .await
+            .unwrap()
     }
 
     /// Runs a script under a policy in a node that was started, and returns its output.

@@ -63,7 +63,7 @@ pub(crate) fn provider(api: &FakeApi) -> VercelProvider {
 }
 
 pub(crate) fn spec(source: SandboxSource) -> SandboxSpec {
-    SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::AllowAll }
+    SandboxSpec { source, limits: ResourceLimits::default(), network: NetworkPolicy::AllowAll, kept_for: None }
 }
 
 pub(crate) fn hasty_spec() -> SandboxSpec {

@@ -202,8 +202,15 @@ export interface Receipt {
   readonly cpuMs?: number | null;
   /** Which invocation. */
   readonly invocationId: string;
+  /**
+   * How new it was: `sandbox`, a new process in a new sandbox; `process`, a new process in a sandbox that is kept
+   * for this worker, and that every invocation before it has left as it was.
+   */
+  readonly isolation: string;
   /** The most memory its processes held at one time; absent where the sandbox cannot tell. */
   readonly maxMemoryBytes?: number | null;
+  /** Whether an earlier invocation of this worker has used the sandbox. */
+  readonly reused: boolean;
   /** How long each phase took. */
   readonly timings: Timings;
 }

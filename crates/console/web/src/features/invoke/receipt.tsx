@@ -1,4 +1,4 @@
-/// What an invocation took: a bar of its phases, processor time, memory.
+/// What an invocation took: a bar of its phases, processor time, memory, how new its sandbox was.
 
 import type { Receipt, Timings } from "../../data/api/types.ts";
 import { bytes, duration } from "../../lib/format.ts";
@@ -13,7 +13,7 @@ const PHASES: readonly (readonly [keyof Timings, string])[] = [
 ];
 
 export function ReceiptView({ receipt }: { readonly receipt: Receipt }) {
-  const { timings, cpuMs, maxMemoryBytes, invocationId } = receipt;
+  const { timings, cpuMs, maxMemoryBytes, isolation, reused, invocationId } = receipt;
   if (!timings) {
     return null;
   }
@@ -45,6 +45,12 @@ export function ReceiptView({ receipt }: { readonly receipt: Receipt }) {
           <div>
             <dt>Memory</dt>
             <dd>{bytes(maxMemoryBytes)}</dd>
+          </div>
+        )}
+        {isolation && (
+          <div>
+            <dt>Isolation</dt>
+            <dd>{isolation === "sandbox" ? "new sandbox" : reused ? "kept sandbox" : "kept sandbox, first use"}</dd>
           </div>
         )}
         {invocationId && (

@@ -41,6 +41,7 @@ async fn a_function_that_returns_is_answered_with_its_result_and_its_log() {
       "duration": 2,
       "function": "greet",
       "invocationId": "[id]",
+      "isolation": "sandbox",
       "logs": [
         {
           "level": "info",
@@ -59,6 +60,7 @@ async fn a_function_that_returns_is_answered_with_its_result_and_its_log() {
         ],
         "b": 1.0
       },
+      "reused": false,
       "success": true,
       "timings": {
         "load": 1.5,
