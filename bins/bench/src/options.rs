@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// Modes of the server's `--templates`: one server a mode, with rows of its own
     #[arg(long, value_delimiter = ',', value_name = "MODE")]
     templates: Vec<String>,
+    /// Levels of the server's `--isolation`: one server a level, with rows of its own
+    #[arg(long, value_delimiter = ',', value_name = "LEVEL")]
+    isolation: Vec<String>,
     /// Sandboxes that run while their memory is measured; 0 leaves that out
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) sandboxes: usize,
@@ -68,15 +71,20 @@ impl Options {
     pub(crate) fn servers(&self) -> anyhow::Result<Vec<Setup>> {
         let program = self.workersd.canonicalize().context("there is no server there; run `./just build`")?;
         let node = self.node()?;
-        let setup = |templates| Setup {
+        let setup = |templates, isolation| Setup {
             program: program.clone(),
             node: node.clone(),
             templates,
+            isolation,
             arguments: self.server.clone(),
             environment: Vec::new(),
         };
-        let modes = self.templates.iter().cloned().map(Some);
-        Ok(if self.templates.is_empty() { vec![setup(None)] } else { modes.map(setup).collect() })
+        // One server where an option is not set.
+        let each =
+            |values: &[String]| if values.is_empty() { vec![None] } else { values.iter().cloned().map(Some).collect() };
+        let levels = each(&self.isolation);
+        let of_mode = |mode: Option<String>| levels.iter().map(move |level| (mode.clone(), level.clone()));
+        Ok(each(&self.templates).into_iter().flat_map(of_mode).map(|(mode, level)| setup(mode, level)).collect())
     }
 
     /// Returns where the peers' programs are.

@@ -25,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) node: PathBuf,
     /// The value of `--templates`, if the command line sets one.
     pub(crate) templates: Option<String>,
+    /// The value of `--isolation`, if the command line sets one.
+    pub(crate) isolation: Option<String>,
     /// Further arguments of the server.
     pub(crate) arguments: Vec<String>,
     /// Further environment variables.
@@ -34,10 +36,9 @@ pub(crate) struct Setup {
 impl Setup {
     /// Returns the server's name in tables.
     pub(crate) fn name(&self) -> String {
-        match &self.templates {
-            Some(mode) => format!("**workersd** `--templates {mode}`"),
-            None => "**workersd**".to_owned(),
-        }
+        let options = [("templates", &self.templates), ("isolation", &self.isolation)];
+        let set = options.iter().filter_map(|(name, value)| Some(format!(" `--{name} {}`", value.as_ref()?)));
+        ["**workersd**".to_owned()].into_iter().chain(set).collect()
     }
 }
 
@@ -58,7 +59,8 @@ impl Server {
         // With the default of 10 s, requests of many clients could be refused in the queue and count as failures.
         command.args(["serve", "--listen", "127.0.0.1:0", "--queue-timeout", "60s"]);
         command.arg("--data-dir").arg(data.path()).arg("--node").arg(&setup.node);
-        command.args(setup.templates.iter().flat_map(|mode| ["--templates", mode])).args(&setup.arguments).args(more);
+        command.args(setup.templates.iter().flat_map(|mode| ["--templates", mode]));
+        command.args(setup.isolation.iter().flat_map(|level| ["--isolation", level])).args(&setup.arguments).args(more);
         command.envs(setup.environment.iter().cloned());
         let (process, address) =
             Process::start(&mut command).context("the server does not start; `workersd doctor` says what it lacks")?;

@@ -24,7 +24,7 @@ pub use invocation::{
     DroppedOutput, ErrorDetails, Failure, FailureCode, InvocationEvent, InvocationEventKind, InvocationReport,
     JsonText, LogEntry, LogStream, Outcome, ResourceUsage, Timings, ValueWarning,
 };
-pub use isolation::Isolation;
+pub use isolation::{InvalidIsolationError, Isolation};
 pub use limits::{ResourceLimits, TenantLimits};
 pub use name::{FunctionName, InvalidNameError, WorkerName};
 pub use network::{

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{FunctionName, Revision, SnapshotId, TenantId, WorkerId, WorkerName};
+use crate::{FunctionName, Isolation, Revision, SnapshotId, TenantId, WorkerId, WorkerName};
 
 /// A deployed bundle, without its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Worker {
     pub last_invoked_at: Option<DateTime<Utc>>,
     /// The revision of this value: that of the row it was read from, or that it was stored as.
     pub revision: Revision,
+    /// How new each invocation has to be at least, as the worker's owner demands.
+    pub isolation: Option<Isolation>,
     tenant_id: TenantId,
     state: WorkerState,
 }
@@ -44,6 +46,8 @@ pub struct StoredWorker {
     pub last_invoked_at: Option<DateTime<Utc>>,
     /// See [`Worker::revision`].
     pub revision: Revision,
+    /// See [`Worker::isolation`].
+    pub isolation: Option<Isolation>,
     /// See [`Worker::state`].
     pub state: WorkerState,
 }
@@ -144,6 +148,7 @@ impl Worker {
             created_at,
             last_invoked_at: None,
             revision: Revision::FIRST,
+            isolation: None,
             tenant_id,
             state: WorkerState::Creating,
         }
@@ -152,15 +157,16 @@ impl Worker {
     /// Creates a worker from its stored form.
     #[must_use]
     pub fn restore(stored: StoredWorker) -> Self {
-        let StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, state } = stored;
-        Self { id, name, functions, created_at, last_invoked_at, revision, tenant_id, state }
+        let StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, isolation, state } =
+            stored;
+        Self { id, name, functions, created_at, last_invoked_at, revision, isolation, tenant_id, state }
     }
 
     /// Returns all fields of the worker.
     #[must_use]
     pub fn into_stored(self) -> StoredWorker {
-        let Self { id, name, functions, created_at, last_invoked_at, revision, tenant_id, state } = self;
-        StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, state }
+        let Self { id, name, functions, created_at, last_invoked_at, revision, isolation, tenant_id, state } = self;
+        StoredWorker { id, tenant_id, name, functions, created_at, last_invoked_at, revision, isolation, state }
     }
 
     /// Creates a worker from a row that could only partly be read. If the creation time is missing, the time encoded in
@@ -175,6 +181,7 @@ impl Worker {
             created_at: created_at.unwrap_or_else(|| id.made_at()),
             last_invoked_at: None,
             revision: Revision::FIRST,
+            isolation: None,
             tenant_id: tenant_id.unwrap_or(TenantId::DEFAULT),
             state: WorkerState::Unreadable { problem, snapshot_id },
         }

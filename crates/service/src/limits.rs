@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use workers_domain::access::AccessError;
 use workers_domain::ports::RepositoryError;
-use workers_domain::{Isolation, ResourceLimits, TenantLimits};
+use workers_domain::{Isolation, ResourceLimits, TenantLimits, Worker};
 
 use crate::options::share_of_worker;
 use crate::{LogLimits, ServiceOptions};
@@ -80,6 +80,14 @@ impl EffectiveLimits {
             worker_lifetime: least(server.worker_lifetime, tenant.worker_lifetime),
             isolation: tenant.isolation.map_or(server.isolation, |isolation| isolation.max(server.isolation)),
         }
+    }
+}
+
+impl EffectiveLimits {
+    /// Returns the limits of one worker, which may demand a stronger isolation.
+    pub(crate) fn of(self, worker: &Worker) -> Self {
+        let isolation = worker.isolation.map_or(self.isolation, |isolation| isolation.max(self.isolation));
+        Self { isolation, ..self }
     }
 }
 

@@ -33,6 +33,9 @@ diesel::table! {
         last_invoked_at -> Nullable<Timestamp>,
         /// How many times it was changed.
         revision -> BigInt,
+        /// How new its invocations have to be, as a word.
+        #[max_length = 50]
+        isolation -> Nullable<Varchar>,
     }
 }
 

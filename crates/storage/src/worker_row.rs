@@ -7,7 +7,8 @@ use diesel::sqlite::Sqlite;
 use tracing::warn;
 use workers_domain::ports::{RemovedWorker, RepositoryError};
 use workers_domain::{
-    FunctionName, Revision, SnapshotId, StoredWorker, UnreadableWorker, Worker, WorkerName, WorkerState, WorkerStatus,
+    FunctionName, Isolation, Revision, SnapshotId, StoredWorker, UnreadableWorker, Worker, WorkerName, WorkerState,
+    WorkerStatus,
 };
 
 use crate::cell::Cell;
@@ -36,6 +37,7 @@ pub(crate) struct WorkerRow {
     snapshot_expires_at: Cell<Option<NaiveDateTime>>,
     last_invoked_at: Cell<Option<NaiveDateTime>>,
     revision: Cell<i64>,
+    isolation: Cell<Option<String>>,
 }
 
 /// A worker to insert. It owns its values, because on SQLite it is moved to another thread.
@@ -50,6 +52,7 @@ pub(crate) struct NewWorkerRow {
     created_at: NaiveDateTime,
     last_invoked_at: Option<NaiveDateTime>,
     revision: i64,
+    isolation: Option<&'static str>,
     #[diesel(embed)]
     state: StateColumns,
 }
@@ -95,6 +98,7 @@ impl NewWorkerRow {
             created_at: column_time(worker.created_at),
             last_invoked_at: worker.last_invoked_at.map(column_time),
             revision: worker.revision.number(),
+            isolation: worker.isolation.map(Isolation::as_str),
             state: StateColumns::of(worker),
         })
     }
@@ -171,6 +175,12 @@ impl WorkerRow {
         let created_at = self.value("created_at", &self.created_at)?.and_utc();
         let last_invoked_at = self.value("last_invoked_at", &self.last_invoked_at)?.map(|time| time.and_utc());
         let revision = Revision::new(*self.value("revision", &self.revision)?);
+        let isolation = self.value("isolation", &self.isolation)?.as_deref().map(|word| {
+            word.parse().map_err(|_| {
+                self.inconsistent("isolation", format!("`{}`, which is not an isolation", word.escape_debug()))
+            })
+        });
+        let isolation = isolation.transpose()?;
         let (id, tenant_id) = (self.id.id.into(), self.value("tenant_id", &self.tenant_id)?.0.into());
         Ok(Worker::restore(StoredWorker {
             id,
@@ -180,6 +190,7 @@ impl WorkerRow {
             created_at,
             last_invoked_at,
             revision,
+            isolation,
             state,
         }))
     }
@@ -250,6 +261,7 @@ mod tests {
             snapshot_expires_at: Cell(Ok(Some(time))),
             last_invoked_at: Cell(Ok(None)),
             revision: Cell(Ok(0)),
+            isolation: Cell(Ok(Some("sandbox".to_owned()))),
         }
     }
 
@@ -263,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_sound_row_becomes_a_worker() {
-        assert_eq!(ready().into_worker().unwrap().status(), WorkerStatus::Ready);
+        let worker = ready().into_worker().unwrap();
+        assert_eq!((worker.status(), worker.isolation), (WorkerStatus::Ready, Some(Isolation::Sandbox)));
     }
 
     #[test]
@@ -284,6 +297,10 @@ mod tests {
         assert_eq!(
             problem_of(WorkerRow { status: text("error"), ..ready() }),
             format!("column `error_message` of worker {row} holds nothing, though its status is error")
+        );
+        assert_eq!(
+            problem_of(WorkerRow { isolation: Cell(Ok(Some("some".to_owned()))), ..ready() }),
+            format!("column `isolation` of worker {row} holds `some`, which is not an isolation")
         );
         assert_eq!(
             problem_of(WorkerRow { name: text(" "), ..ready() }),

@@ -9,7 +9,7 @@ use workers_domain::ports::{
     ExistingWorkers, LastInvocation, Page, PageCursor, PageRequest, RemovedWorker, RepositoryError, SetupOutcome,
     Store, Update,
 };
-use workers_domain::{SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerState};
+use workers_domain::{Isolation, SnapshotId, StoredWorker, TenantId, Worker, WorkerId, WorkerState};
 
 use crate::AllWorkers as _;
 use crate::access::{scope_of, scope_of_all};
@@ -20,9 +20,12 @@ use crate::workers::{
 /// Checks that a worker is found as it was inserted.
 pub async fn a_worker_is_found_as_it_was_inserted(store: &dyn Store) {
     let repository = store.workers();
-    let worker = worker(at(0));
-    insert(store, &[&worker]).await;
-    assert_eq!(found(repository, worker.id).await, worker);
+    for isolation in [None, Some(Isolation::Process), Some(Isolation::Sandbox)] {
+        let mut worker = worker(at(0));
+        worker.isolation = isolation;
+        insert(store, &[&worker]).await;
+        assert_eq!(found(repository, worker.id).await, worker);
+    }
 }
 
 /// Checks that a worker keeps its tenant.

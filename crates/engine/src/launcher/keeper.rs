@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, OFlags, RawDir, StatxFlags};
 use rustix::process::{Pid, Signal};
 use workers_engine_sys::{pending_signals, scheduling_of};
 
-use super::networks::read_network;
+use super::networks::NetworkCounters;
 use super::steps::open_directory;
 use super::zygote::RUN_PID;
 use crate::fault::named;
@@ -44,6 +44,14 @@ impl ProcessIds {
         rustix::io::pwrite(&self.0, (RUN_PID - 1).to_string().as_bytes(), 0)?;
         Ok(())
     }
+
+    /// Returns whether no process or thread was made after the run.
+    fn is_last_of_run(&self) -> io::Result<bool> {
+        let mut space = [0; 16];
+        let length = rustix::io::pread(&self.0, &mut space, 0)?;
+        let last = space.get(..length).and_then(|text| std::str::from_utf8(text).ok());
+        Ok(last.and_then(|text| text.trim().parse().ok()) == Some(RUN_PID))
+    }
 }
 
 /// Keeps a sandbox as it was.
@@ -51,6 +59,7 @@ pub(super) struct Keeper {
     ids: ProcessIds,
     proc: OwnedFd,
     private: OwnedFd,
+    network: NetworkCounters,
     zygote: Option<Zygote>,
 }
 
@@ -127,13 +136,13 @@ impl Stamps {
 }
 
 impl State {
-    fn read(work: &OwnedFd, private: &OwnedFd) -> io::Result<Self> {
+    fn read(work: &OwnedFd, private: &OwnedFd, network: &NetworkCounters) -> io::Result<Self> {
         let free = rustix::fs::fstatfs(private)?;
         Ok(Self {
             work: Stamps::of(work)?,
             private: Stamps::of(private)?,
             free: (free.f_bfree, free.f_ffree),
-            network: read_network(),
+            network: network.read(),
             scheduling: scheduling_of(ZYGOTE),
             signals: pending_signals(),
         })
@@ -156,13 +165,14 @@ impl State {
 impl Keeper {
     /// Opens what is compared, once the sandbox's root is in place.
     pub(super) fn new(ids: ProcessIds) -> io::Result<Self> {
-        Ok(Self { ids, proc: open_directory("/proc")?, private: open_directory("/tmp")?, zygote: None })
+        let (proc, private) = (open_directory("/proc")?, open_directory("/tmp")?);
+        Ok(Self { ids, proc, private, network: NetworkCounters::open(), zygote: None })
     }
 
     /// Takes a zygote that has not begun to load its program.
     pub(super) fn take(&mut self, channel: OwnedFd, work: &OwnedFd) -> io::Result<()> {
         let work = work.try_clone()?;
-        let before = State::read(&work, &self.private)?;
+        let before = State::read(&work, &self.private, &self.network)?;
         self.zygote = Some(Zygote { channel, work, before, phase: Phase::Loading, run: 0 });
         Ok(())
     }
@@ -246,10 +256,11 @@ impl Keeper {
     }
 
     fn find_change(&self, zygote: &Zygote) -> io::Result<Option<&'static str>> {
-        if self.has_others()? {
+        // Ids are given out in their order, so if the run has the last one, there never was another process or thread.
+        if !self.ids.is_last_of_run()? && self.has_others()? {
             return Ok(Some("a process is left"));
         }
-        Ok(zygote.before.difference(&State::read(&zygote.work, &self.private)?))
+        Ok(zygote.before.difference(&State::read(&zygote.work, &self.private, &self.network)?))
     }
 
     /// Returns whether there is any process but init and the zygote.

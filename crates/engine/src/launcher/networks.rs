@@ -6,8 +6,9 @@
 //! the same as when it was made serves another sandbox; any other is destroyed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{Mode, OFlags};
 use workers_engine_sys::{
@@ -25,7 +26,7 @@ const COUNTERS: [&str; 4] = ["dev", "snmp", "snmp6", "ip6_flowlabel"];
 /// line counts; the others describe the whole host.
 const SOCKETS: &str = "sockstat";
 
-/// The most bytes that one of these files has.
+/// How many bytes are read at once: more than each of these files usually has.
 const COUNTERS_SIZE: usize = 16 * 1024;
 
 /// The namespaces that are not in use.
@@ -72,7 +73,7 @@ impl Networks {
     fn counters(&self, network: &OwnedFd) -> io::Result<Vec<u8>> {
         // The files below `/proc/self/net` show the namespace that their reader is in.
         enter_network(self.thread, network.as_fd())?;
-        let counters = read_network();
+        let counters = NetworkCounters::open().read();
         enter_network(self.thread, self.own.as_fd())?;
         Ok(counters)
     }
@@ -100,22 +101,56 @@ impl Networks {
     }
 }
 
-/// Reads what shows whether the network that this process is in was used.
-pub(super) fn read_network() -> Vec<u8> {
-    let mut counters = COUNTERS.map(read_counters).concat();
-    let sockets = read_counters(SOCKETS);
-    counters.extend(sockets.split_inclusive(|byte| *byte == b'\n').take(1).flatten());
-    counters
+/// The counters of the network that this process is in, opened once to be read again and again.
+pub(super) struct NetworkCounters {
+    /// Those that can be opened; the others count as empty, each time.
+    counters: [Option<File>; COUNTERS.len()],
+    sockets: Option<File>,
 }
 
-/// Reads a whole file into a buffer that is large enough from the start: the kernel generates the content at the first
-/// read, so few reads are fast. A file that cannot be read counts as empty, each time.
-fn read_counters(name: &str) -> Vec<u8> {
-    let mut content = Vec::with_capacity(COUNTERS_SIZE);
-    if let Ok(file) = File::open(format!("/proc/self/net/{name}")) {
-        let _ = file.take(COUNTERS_SIZE as u64).read_to_end(&mut content);
+impl NetworkCounters {
+    /// Opens them.
+    pub(super) fn open() -> Self {
+        let open = |name: &str| File::open(format!("/proc/self/net/{name}")).ok();
+        Self { counters: COUNTERS.map(open), sockets: open(SOCKETS) }
     }
-    content
+
+    /// Reads what shows whether the network was used.
+    pub(super) fn read(&self) -> Vec<u8> {
+        let mut all = Vec::with_capacity(COUNTERS_SIZE);
+        for file in self.counters.iter().flatten() {
+            append(file, &mut all);
+        }
+        let first = all.len();
+        if let Some(sockets) = &self.sockets {
+            append(sockets, &mut all);
+        }
+        let end = all.get(first..).and_then(|text| text.iter().position(|byte| *byte == b'\n'));
+        all.truncate(end.map_or(all.len(), |end| first + end));
+        all
+    }
+}
+
+/// Appends the content of one of the kernel's files, which it generates at each read from the start. A file that cannot
+/// be read counts as empty.
+fn append(file: &File, all: &mut Vec<u8>) {
+    let start = all.len();
+    let mut read = 0;
+    loop {
+        all.resize(start + read + COUNTERS_SIZE, 0);
+        let room = all.get_mut(start + read..).unwrap_or_default();
+        let offset = u64::try_from(read).unwrap_or(u64::MAX);
+        match file.read_at(room, offset) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                read = 0;
+                break;
+            }
+        }
+    }
+    all.truncate(start + read);
 }
 
 /// Opens the network namespace that this process is in.

@@ -45,6 +45,8 @@ pub(super) struct LocalCommand {
     launcher: Arc<LauncherClient>,
     name: CommandName,
     is_forked: bool,
+    /// Whether it is a run in a sandbox that is kept, and ends with its outcome.
+    is_run: bool,
     outputs: [Output; 2],
     exit: Exit,
 }
@@ -87,6 +89,7 @@ pub(super) async fn start(
     let ends = [stdout_end, stderr_end];
     // Against `clear` after another command: it kills everything while no command counts, as this one until `began`.
     let guard = processes.lock_requests().await;
+    let is_run = matches!(runner, Runner::Zygote(..));
     let forked = match runner {
         // A child that ended before it got the program has run nothing of it, so the init may run it
         // (docs/decisions/0008).
@@ -120,7 +123,15 @@ pub(super) async fn start(
         }
     };
     tokio::spawn(watching.in_current_span());
-    Ok(LocalCommand { processes, launcher, name, is_forked, outputs: [stdout, stderr], exit: Exit::Awaited(exit) })
+    Ok(LocalCommand {
+        processes,
+        launcher,
+        name,
+        is_forked,
+        is_run,
+        outputs: [stdout, stderr],
+        exit: Exit::Awaited(exit),
+    })
 }
 
 /// Receives the end of a command, from whichever process reports it: the init, or the launcher for a child of a
@@ -323,7 +334,8 @@ impl Command for LocalCommand {
     async fn kill_and_drain(&mut self) -> Result<DrainedCommand, SandboxError> {
         // First, so that we return what was printed until now.
         let (output, stats) = self.take_all().await?;
-        if matches!(self.exit, Exit::Awaited(_)) {
+        // A run is killed when its sandbox is given back, if it has not ended by itself.
+        if matches!(self.exit, Exit::Awaited(_)) && !self.is_run {
             // We do not wait for its end, so that a launcher that does not respond does not delay the result.
             self.try_kill();
         }

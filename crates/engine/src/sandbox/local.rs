@@ -185,7 +185,7 @@ impl LocalSandbox {
     async fn give_back(&self, state: &mut SandboxState) -> bool {
         let Some(Kept { purpose, runs, since }) = &self.kept else { return false };
         let SandboxState::Running { processes, zygote: Some(zygote), .. } = state else { return false };
-        let renewed = zygote.renewed().await;
+        let renewed = zygote.renewed(processes).await;
         let renewed = renewed.and_then(|()| if processes.is_unmarked() { Ok(()) } else { Err("its share".to_owned()) });
         if let Err(change) = renewed {
             tracing::debug!(sandbox.id = %self.resources.id, change, "a run has changed its sandbox, which is thrown away");

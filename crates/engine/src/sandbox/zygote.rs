@@ -20,6 +20,10 @@ use crate::wire;
 /// How long a script may take to load ahead of its runs.
 const LOAD_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a run with an outcome may take to end by itself. Usually it has nothing else to do, and an order to kill it
+/// would only cost time.
+const END_PATIENCE: Duration = Duration::from_millis(5);
+
 /// How long a sandbox may take after a run until it can be used again.
 const RENEW_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -114,14 +118,19 @@ impl Zygote {
     }
 
     /// Waits until the sandbox can be used again. Returns what has changed if it cannot.
-    pub(super) async fn renewed(&mut self) -> Result<(), String> {
+    pub(super) async fn renewed(&mut self, processes: &SandboxProcesses) -> Result<(), String> {
         if self.is_spoiled {
             return Err("files or another command".to_owned());
         }
         if !self.has_run {
             return Ok(());
         }
-        match tokio::time::timeout(RENEW_PATIENCE, self.states.recv()).await {
+        let mut soon = tokio::time::timeout(END_PATIENCE, self.states.recv()).await;
+        if soon.is_err() {
+            processes.try_send(&ToInit::Kill { command: self.run });
+            soon = tokio::time::timeout(RENEW_PATIENCE, self.states.recv()).await;
+        }
+        match soon {
             Ok(Some(ZygoteState::Ready)) => {
                 self.has_run = false;
                 self.run += 1;

@@ -47,6 +47,8 @@ error_codes! {
     InvalidCode, "invalid_code", BAD_REQUEST;
     /// The compiler options contain an unknown option or value.
     InvalidCompilerOptions, "invalid_compiler_options", BAD_REQUEST;
+    /// The isolation is none.
+    InvalidIsolation, "invalid_isolation", BAD_REQUEST;
     /// The code is not a module.
     SyntaxError, "syntax_error", BAD_REQUEST;
     /// The code exports no function.

@@ -10,6 +10,7 @@ use super::WorkerResponse;
 use crate::Api;
 use crate::error::{ApiError, ErrorBody, ErrorCode, missing_code, missing_name};
 use crate::request::{Caller, CompilerOptionsField, Field, Limit, parse_json, read_body};
+use workers_domain::Isolation;
 use workers_domain::access::{Action, Resource};
 use workers_service::Source;
 
@@ -35,6 +36,10 @@ pub(crate) struct DeployWorkerRequest {
     #[serde(default)]
     #[schema(value_type = Option<CompilerOptionsSchema>)]
     compiler_options: CompilerOptionsField,
+    /// How new each invocation has to be at least: `process` or `sandbox`. The server may demand more.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "sandbox")]
+    isolation: Option<serde_json::Value>,
 }
 
 /// How to compile a bundle; the names are those of TypeScript. It is kept with the code.
@@ -54,7 +59,7 @@ pub(crate) struct CompilerOptionsSchema {
     request_body = DeployWorkerRequest,
     responses(
         (status = 201, description = "It is ready", body = WorkerResponse, headers(("Location" = String, description = "Its path"))),
-        (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, `invalid_compiler_options`, or, with `line`, \
+        (status = 400, description = "`invalid_json`, `invalid_body`, `missing_name`, `invalid_name`, `missing_code`, `invalid_code`, `invalid_compiler_options`, `invalid_isolation`, or, with `line`, \
             `column`, `codeFrame` and `diagnostics`, `syntax_error`, `no_exported_function`, `invalid_function_name`, \
             `unsupported_import`, `unsupported_syntax`, `too_deep`, `too_expensive`", body = ErrorBody),
         (status = 413, description = "`body_too_large`, `code_too_large`, with `limit` in bytes", body = ErrorBody),
@@ -75,7 +80,7 @@ pub(crate) async fn handle(
     let bytes = limits.code_bytes.saturating_mul(ESCAPING).saturating_add(REST_OF_BODY);
     let limit = Limit { bytes, code: ErrorCode::BodyTooLarge };
     let body = read_body(&request, payload, limit, api.options.body_timeout).await?;
-    let DeployWorkerRequest { name, code, compiler_options } = parse_json(&body)?;
+    let DeployWorkerRequest { name, code, compiler_options, isolation } = parse_json(&body)?;
     // Up to 30 MiB, which must not stay while the deploy waits for a compiler.
     drop(body);
     let name = name.into_text("name", missing_name)?;
@@ -85,11 +90,17 @@ pub(crate) async fn handle(
         return Err(ApiError::new(ErrorCode::InvalidCode, "`code` must not contain the character U+0000"));
     }
     let compiler_options = compiler_options.into_options()?;
+    let isolation = isolation.as_ref().map(isolation_of).transpose()?;
     // No `to_completion` here: the compilation ends with its client, and the use case itself finishes what comes after.
-    let worker = api.platform.workers().deploy(&call, name, Source { code, compiler_options }).await?;
+    let worker = api.platform.workers().deploy_with(&call, name, Source { code, compiler_options }, isolation).await?;
     // From the path of the request, so that it holds where an application mounts the API below another path.
     let location = format!("{}/{}", request.path().trim_end_matches('/'), worker.id);
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, location))
         .json(WorkerResponse::new(&worker, api.platform.clock().now())))
+}
+
+fn isolation_of(value: &serde_json::Value) -> Result<Isolation, ApiError> {
+    let word = value.as_str().and_then(|word| word.parse().ok());
+    word.ok_or_else(|| ApiError::new(ErrorCode::InvalidIsolation, "`isolation` must be `process` or `sandbox`"))
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
-use workers_domain::Worker;
+use workers_domain::{Isolation, Worker};
 
 /// A worker, without its source.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,6 +35,9 @@ pub(crate) struct WorkerResponse {
     /// Days until it expires, a begun day counted as one; 0 when none is left.
     #[schema(example = 7)]
     expires_in_days: i64,
+    /// How new each invocation has to be at least, as it was deployed: `process` or `sandbox`; null if that was not said.
+    #[schema(example = "sandbox")]
+    isolation: Option<&'static str>,
 }
 
 impl WorkerResponse {
@@ -50,6 +53,7 @@ impl WorkerResponse {
             snapshot_expires_at: worker.expires_at().map(rfc3339),
             last_invoked_at: worker.last_invoked_at.map(rfc3339),
             expires_in_days: worker.expires_in_days(now),
+            isolation: worker.isolation.map(Isolation::as_str),
         }
     }
 }
@@ -84,7 +88,7 @@ mod tests {
     #[test]
     fn what_a_worker_does_not_have_is_null() {
         let shown = serde_json::to_value(WorkerResponse::new(&worker(), at(1_763_890_000))).unwrap();
-        for member in ["snapshotId", "errorMessage", "snapshotExpiresAt", "lastInvokedAt"] {
+        for member in ["snapshotId", "errorMessage", "snapshotExpiresAt", "lastInvokedAt", "isolation"] {
             assert_eq!(shown.get(member), Some(&serde_json::Value::Null), "{member}");
         }
         assert_eq!(shown["expiresInDays"], 0);
@@ -107,7 +111,8 @@ mod tests {
           "createdAt": "2025-11-23T09:26:40.000Z",
           "snapshotExpiresAt": "2025-11-30T09:26:40.000Z",
           "lastInvokedAt": null,
-          "expiresInDays": 7
+          "expiresInDays": 7,
+          "isolation": null
         }
         "#);
     }

@@ -51,6 +51,7 @@ impl InvocationService {
         shared.expire_when_read(&mut worker).await?;
         // Before the wait for a permit, so that a call that cannot run takes no place in the queue.
         check(&worker, function)?;
+        let limits = limits.of(&worker);
         let (payload, warning) = json_or_empty(payload);
         let payload = Some(payload);
         let arrived = Instant::now();

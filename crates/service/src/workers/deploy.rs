@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use workers_domain::access::{Action, CallContext, Resource};
 use workers_domain::ports::{RepositoryError, SandboxError, SandboxErrorKind, Snapshot, Update};
-use workers_domain::{ResourceLimits, TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
+use workers_domain::{Isolation, ResourceLimits, TenantId, Worker, WorkerId, WorkerName, WorkerState, WorkerStatus};
 
 use super::WorkerService;
 use super::settle::{DeployEnd, leaves_nothing, may_be_done};
@@ -36,8 +36,24 @@ impl WorkerService {
     /// caller and leave nothing behind; the same holds for [`DeployError::Busy`] and [`DeployError::Repository`]. With
     /// [`DeployError::Sandbox`] the worker is kept in state error, unless there was no room for it. After
     /// [`DeployError::BrokeOff`], [`WorkerService::settle_stuck`] sets a worker that was stored to state error.
-    #[tracing::instrument(name = "workers.deploy", skip_all, fields(request.id = %context.request_id(), worker.id))]
     pub async fn deploy(&self, context: &CallContext, name: String, source: Source) -> Result<Worker, DeployError> {
+        self.deploy_with(context, name, source, None).await
+    }
+
+    /// Deploys a bundle whose invocations have to be as new as `isolation` says, or newer: the server's options and the
+    /// tenant's limits may demand more. It is kept with the worker.
+    ///
+    /// # Errors
+    ///
+    /// As [`deploy`](Self::deploy).
+    #[tracing::instrument(name = "workers.deploy", skip_all, fields(request.id = %context.request_id(), worker.id))]
+    pub async fn deploy_with(
+        &self,
+        context: &CallContext,
+        name: String,
+        source: Source,
+        isolation: Option<Isolation>,
+    ) -> Result<Worker, DeployError> {
         self.shared.access.check(context, Action::DeployWorker, Resource::Tenant)?;
         let name = WorkerName::parse(name).map_err(DeployError::InvalidName)?;
         let limits = self.shared.limits_of(context.tenant()).await?;
@@ -53,7 +69,7 @@ impl WorkerService {
         let stored = source.encode();
         let bundle = self.shared.bundler.compile(&stored).await?;
         let (shared, tenant) = (Arc::clone(&self.shared), context.tenant());
-        let new = NewWorker { tenant, name, source: stored, bundle };
+        let new = NewWorker { tenant, name, source: stored, bundle, isolation };
         let storing = async move { store(&shared, new, limits).await };
         let stored = self.shared.runtime.spawn(storing.in_current_span()).await;
         stored.unwrap_or_else(|error| Err(DeployError::BrokeOff(error.to_string())))
@@ -66,15 +82,17 @@ struct NewWorker {
     name: WorkerName,
     source: String,
     bundle: Bundle,
+    isolation: Option<Isolation>,
 }
 
 /// Stores the worker while its snapshot is being made, because the two are independent. The result is decided within
 /// [`END_TIMEOUT`].
 async fn store(shared: &Shared, new: NewWorker, limits: EffectiveLimits) -> Result<Worker, DeployError> {
-    let NewWorker { tenant, name, source, bundle } = new;
+    let NewWorker { tenant, name, source, bundle, isolation } = new;
     let deadline = Instant::now() + END_TIMEOUT;
     let now = shared.clock.now();
     let mut worker = Worker::creating(WorkerId::generate(now), tenant, name, bundle.functions, now);
+    worker.isolation = isolation;
     tracing::Span::current().record("worker.id", tracing::field::display(worker.id));
     let expires_at = expiry(&limits, now);
     let snapshot = make_snapshot_in_time(shared, limits.sandbox, bundle.script, expires_at);

@@ -86,7 +86,7 @@ impl Shared {
     /// Lets the provider prepare for the invocation that usually follows a deploy.
     pub(crate) fn expect_invocation(&self, worker: &Worker, limits: &EffectiveLimits) {
         if let Some(snapshot_id) = worker.snapshot_id() {
-            self.sandboxes.expect(sandbox_spec(snapshot_id.clone(), limits, &self.options.network));
+            self.sandboxes.expect(sandbox_spec(snapshot_id.clone(), &limits.of(worker), &self.options.network));
         }
     }
 

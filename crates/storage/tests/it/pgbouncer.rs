@@ -135,7 +135,7 @@ async fn many_clients_share_few_server_connections_without_a_trace() {
     }
     let stores: Vec<_> = pools.iter().map(workers_storage::Database::store).collect();
     let migrated = futures_util::future::join_all(stores.iter().map(|store| store.schema().apply_migrations())).await;
-    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 4);
+    assert_eq!(migrated.into_iter().map(|names| names.unwrap().len()).sum::<usize>(), 5);
 
     let work = (0..400).map(|index: usize| {
         let store = &stores[index % stores.len()];

@@ -42,6 +42,7 @@ async fn workers_are_listed_newest_first_with_all_their_members() {
         "snapshotExpiresAt",
         "lastInvokedAt",
         "expiresInDays",
+        "isolation",
     ];
     assert!(members.iter().all(|member| list[0].get(member).is_some()), "{list}");
 }

@@ -52,6 +52,8 @@ export interface DeployWorkerRequest {
   readonly code: string;
   /** How to compile it. What is not listed is refused. */
   readonly compilerOptions?: CompilerOptions | null;
+  /** How new each invocation has to be at least: `process` or `sandbox`. The server may demand more. */
+  readonly isolation?: string | null;
   /** What to call it: 1 to 255 characters, none of them a control character. */
   readonly name: string;
 }
@@ -278,6 +280,8 @@ export interface WorkerResponse {
   readonly functions: readonly string[];
   /** Its id. */
   readonly id: string;
+  /** How new each invocation has to be at least, as it was deployed: `process` or `sandbox`; null if that was not said. */
+  readonly isolation?: string | null;
   /** When a function of it was last invoked; may lag by seconds. Null if never. */
   readonly lastInvokedAt?: string | null;
   /** What its owner calls it; need not be unique. */

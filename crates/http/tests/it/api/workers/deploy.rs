@@ -152,6 +152,23 @@ async fn compiler_options_that_are_not_known_are_refused() {
 }
 
 #[tokio::test]
+async fn a_worker_keeps_the_isolation_that_it_was_deployed_with() {
+    for isolation in [json!("sandbox"), json!("process"), json!(null)] {
+        let app = TestApp::start();
+        let body = json!({ "name": "n", "code": CODE, "isolation": isolation }).to_string();
+        let (status, answer) = app.post_json(PATH, body).await;
+        assert_eq!((status, &answer["isolation"]), (201, &isolation));
+        let path = format!("{PATH}/{}/redeploy", answer["id"].as_str().unwrap());
+        let (status, answer) = app.post_json(&path, "").await;
+        assert_eq!((status, &answer["isolation"]), (200, &isolation));
+    }
+    for isolation in [json!("none"), json!("Sandbox"), json!(1), json!({})] {
+        let answer = refused(json!({ "name": "n", "code": CODE, "isolation": isolation }).to_string()).await;
+        assert_eq!(code_of(&answer), (400, "invalid_isolation"));
+    }
+}
+
+#[tokio::test]
 async fn malformed_json_is_reported_with_its_position() {
     let answer = refused("{\"name\": \"n\",\n oops}").await;
     assert_eq!(code_of(&answer), (400, "invalid_json"));

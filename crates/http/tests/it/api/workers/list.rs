@@ -44,6 +44,7 @@ async fn every_member_of_the_contract_is_there() {
           "hang"
         ],
         "id": "[id]",
+        "isolation": null,
         "lastInvokedAt": null,
         "name": "greeter",
         "snapshotExpiresAt": "2025-11-30T09:26:40.000Z",
