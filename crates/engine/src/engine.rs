@@ -16,7 +16,7 @@ use workers_domain::{Fault, NetworkPolicy, ResourceLimits, SnapshotId};
 use crate::cgroup::CgroupPlan;
 use crate::health;
 use crate::launcher::available_memory;
-use crate::message::{Configuration, IsolationSetup};
+use crate::message::{Comparison, Configuration, IsolationSetup};
 use crate::network;
 use crate::options::{EngineOptions, Isolation, Templates};
 use crate::sandbox::{EngineCore, KeptPool, LocalSandbox, PrewarmQueue, Purpose, WarmPool, prewarm};
@@ -104,6 +104,7 @@ impl Engine {
                 snapshots,
                 warm_pool,
                 kept_pool: KeptPool::new(if is_isolated { options.most_kept } else { 0 }),
+                comparison: if options.compares_all { Comparison::Thorough } else { Comparison::Usual },
                 prewarm_queue,
                 shared_files,
                 preload,

@@ -194,9 +194,21 @@ pub(crate) struct CreateSandbox {
     pub(crate) processes: u32,
     /// The limit of files, in bytes.
     pub(crate) disk_bytes: u64,
-    /// Whether it is kept for several runs, one after the other.
-    pub(crate) is_kept: bool,
+    /// Not `None` if it is kept for several runs, one after the other: how it is compared after each.
+    pub(crate) kept: Option<Comparison>,
 }
+
+/// How a sandbox that is kept is compared after each run with what it was before the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Comparison {
+    /// What a run could change is compared.
+    Usual,
+    /// In addition everything that the sandbox's init can see, for tests.
+    Thorough,
+}
+
+/// What has changed, if only the thorough comparison has found it.
+pub(crate) const MISSED: &str = "what the usual comparison does not find";
 
 /// Messages from the launcher to the server.
 #[derive(Debug, Serialize, Deserialize)]
@@ -350,6 +362,8 @@ impl NodeProgram {
 /// nor copies what only the template's script looks at.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PackedProgram<'a> {
+    /// The number of the run that it is for.
+    pub(crate) run: u32,
     /// As [`NodeProgram::command_line`].
     pub(crate) arguments: &'a [u8],
     /// As [`NodeProgram::command_line`].
@@ -364,11 +378,11 @@ impl<'a> PackedProgram<'a> {
     /// # Errors
     ///
     /// When it is longer than 4 GiB.
-    pub(crate) fn pack(program: &NodeProgram) -> io::Result<Vec<u8>> {
+    pub(crate) fn pack(run: u32, program: &NodeProgram) -> io::Result<Vec<u8>> {
         let (arguments, environment) = program.command_line();
         let script = serde_json::to_vec(program)?;
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).map(u32::to_ne_bytes).map_err(io::Error::other);
-        let head = [length(&arguments)?, length(&environment)?].concat();
+        let head = [run.to_ne_bytes(), length(&arguments)?, length(&environment)?].concat();
         Ok([&head, arguments.as_slice(), &environment, script.get(1..).unwrap_or_default()].concat())
     }
 
@@ -379,12 +393,14 @@ impl<'a> PackedProgram<'a> {
     /// When it has not made it.
     pub(crate) fn unpack(packed: &'a [u8]) -> io::Result<Self> {
         let broken = || io::Error::other("a program that cannot be read");
-        let (first, rest) = packed.split_first_chunk::<4>().ok_or_else(broken)?;
+        let (run, rest) = packed.split_first_chunk::<4>().ok_or_else(broken)?;
+        let (first, rest) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
         let (second, rest) = rest.split_first_chunk::<4>().ok_or_else(broken)?;
         let length = |bytes: &[u8; 4]| usize::try_from(u32::from_ne_bytes(*bytes)).map_err(io::Error::other);
         let (arguments, rest) = rest.split_at_checked(length(first)?).ok_or_else(broken)?;
         let (environment, script) = rest.split_at_checked(length(second)?).ok_or_else(broken)?;
-        Ok(Self { arguments, environment, script: std::str::from_utf8(script).map_err(io::Error::other)? })
+        let script = std::str::from_utf8(script).map_err(io::Error::other)?;
+        Ok(Self { run: u32::from_ne_bytes(*run), arguments, environment, script })
     }
 }
 
@@ -629,8 +645,9 @@ mod tests {
             pid: 3,
             zygote: false,
         };
-        let packed = PackedProgram::pack(&program).unwrap();
-        let PackedProgram { arguments, environment, script } = PackedProgram::unpack(&packed).unwrap();
+        let packed = PackedProgram::pack(9, &program).unwrap();
+        let PackedProgram { run, arguments, environment, script } = PackedProgram::unpack(&packed).unwrap();
+        assert_eq!(run, 9);
         assert_eq!(arguments, b"node\0--max-old-space-size=192\0worker.mjs\0main\0{\"a\":\"\xc3\xa4\\n\"}\0");
         assert_eq!(environment, b"PATH=/usr/bin\0EMPTY=\0");
         assert_eq!(serde_json::from_str::<NodeProgram>(&format!("{{{script}")).unwrap(), program);

@@ -50,6 +50,10 @@ pub struct EngineOptions {
     /// Whether sandboxes may share the server's user id if the server is not root. Then all of them share the kernel's
     /// limits per user. Without this option the engine does not start there.
     pub allow_shared_user_id: bool,
+    /// Whether everything that the init of a kept sandbox can see is compared after each run, to test that the usual
+    /// comparison misses nothing.
+    #[doc(hidden)]
+    pub compares_all: bool,
     /// A layer of the isolation that is left out, to test that a sandbox without it refuses to run anything. Release
     /// builds ignore it.
     #[doc(hidden)]
@@ -166,6 +170,7 @@ impl EngineOptions {
             clock: Arc::new(SystemClock),
             observer: Arc::new(NoSandboxObserver),
             allow_shared_user_id: false,
+            compares_all: false,
             omitted_layer: None,
         }
     }

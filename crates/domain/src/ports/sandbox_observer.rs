@@ -24,10 +24,12 @@ pub enum KeptStep {
     Reused,
     /// It was thrown away, because a run has changed it or this is not known.
     Changed,
+    /// It was thrown away for a change that only a comparison for tests has found.
+    Missed,
 }
 
 impl KeptStep {
-    /// All steps.
+    /// All steps outside of tests.
     pub const ALL: [Self; 4] = [Self::Made, Self::Unfit, Self::Reused, Self::Changed];
 
     /// Returns the name in metrics.
@@ -38,6 +40,7 @@ impl KeptStep {
             Self::Unfit => "unfit",
             Self::Reused => "reused",
             Self::Changed => "changed",
+            Self::Missed => "missed",
         }
     }
 }

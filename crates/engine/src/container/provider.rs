@@ -254,7 +254,7 @@ impl ContainerProvider for ContainerEngine {
         let id = crate::sandbox::EngineCore::new_sandbox_id();
         let lower = lease.as_ref().map(|lease| lease.path().to_string_lossy().into_owned());
         let order = CreateSandbox {
-            is_kept: false,
+            kept: None,
             name: id.as_str().to_owned(),
             lower: lower.unwrap_or_default(),
             directory: String::new(),

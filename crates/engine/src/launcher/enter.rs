@@ -129,7 +129,7 @@ fn isolate(
     // Before the change of ids, which makes the process not dumpable: then its files in `/proc` belong to the host's
     // root.
     step("out-of-memory score", raise_oom_score(&proc_self))?;
-    let process_ids = if order.is_kept { Some(step("process ids", ProcessIds::open())?) } else { None };
+    let process_ids = order.kept.map(|_| step("process ids", ProcessIds::open())).transpose()?;
     // While our id on the host is still the launcher's: only the launcher's user may walk to the data directory.
     let sources = step("opening the parts of the root", Sources::open(isolation, order, prepared.devices))?;
     // Before any file is made, because an id that is not mapped cannot own a file.
@@ -144,7 +144,7 @@ fn isolate(
     let work = step("opening the working directory", open_directory("/work"))?;
     step("resource limits", set_limits(None))?;
     // Last, because every step before uses them.
-    let kept = if order.is_kept { OF_KEEPER } else { CapabilitySet::empty() };
+    let kept = if order.kept.is_some() { OF_KEEPER } else { CapabilitySet::empty() };
     if setup.omitted() != Some(IsolationLayer::Capabilities) {
         step("capabilities", give_up_capabilities_except(kept))?;
     }
@@ -152,7 +152,8 @@ fn isolate(
         step("system call filter", install_filter(&setup.filter))?;
     }
     check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Keeper { capabilities: kept.bits() })?;
-    let keeper = process_ids.map(|ids| step("what is compared after each run", Keeper::new(ids))).transpose()?;
+    let keeper = process_ids.zip(order.kept).map(|(ids, comparison)| Keeper::new(ids, comparison));
+    let keeper = step("what is compared after each run", keeper.transpose())?;
     Ok(InitHandles { work, container: None, keeper })
 }
 

@@ -11,9 +11,10 @@ use workers_engine_sys::{pending_signals, scheduling_of};
 
 use super::networks::NetworkCounters;
 use super::steps::open_directory;
+use super::thorough;
 use super::zygote::RUN_PID;
 use crate::fault::named;
-use crate::message::{Exited, FromZygote, ToZygote, ZygoteState};
+use crate::message::{Comparison, Exited, FromZygote, MISSED, ToZygote, ZygoteState};
 use crate::wire;
 
 /// The ids of the processes that are there between two runs, in the sandbox.
@@ -60,6 +61,7 @@ pub(super) struct Keeper {
     proc: OwnedFd,
     private: OwnedFd,
     network: NetworkCounters,
+    comparison: Comparison,
     zygote: Option<Zygote>,
 }
 
@@ -109,6 +111,8 @@ struct State {
     scheduling: [i64; workers_engine_sys::SCHEDULING],
     /// The signals that init has been sent; it blocks all of them.
     signals: u64,
+    /// All that init can see, if that is compared.
+    all: Option<String>,
 }
 
 /// When a directory was changed last, and its owner and mode.
@@ -145,6 +149,7 @@ impl State {
             network: network.read(),
             scheduling: scheduling_of(ZYGOTE),
             signals: pending_signals(),
+            all: None,
         })
     }
 
@@ -157,6 +162,7 @@ impl State {
             (self.network == now.network, "the network"),
             (self.scheduling == now.scheduling, "the priority of the process that runs are forked from"),
             (self.signals == now.signals, "signals to the first process"),
+            (self.all == now.all, MISSED),
         ];
         parts.into_iter().find(|(is_same, _)| !is_same).map(|(_, what)| what)
     }
@@ -164,15 +170,15 @@ impl State {
 
 impl Keeper {
     /// Opens what is compared, once the sandbox's root is in place.
-    pub(super) fn new(ids: ProcessIds) -> io::Result<Self> {
+    pub(super) fn new(ids: ProcessIds, comparison: Comparison) -> io::Result<Self> {
         let (proc, private) = (open_directory("/proc")?, open_directory("/tmp")?);
-        Ok(Self { ids, proc, private, network: NetworkCounters::open(), zygote: None })
+        Ok(Self { ids, proc, private, network: NetworkCounters::open(), comparison, zygote: None })
     }
 
     /// Takes a zygote that has not begun to load its program.
     pub(super) fn take(&mut self, channel: OwnedFd, work: &OwnedFd) -> io::Result<()> {
         let work = work.try_clone()?;
-        let before = State::read(&work, &self.private, &self.network)?;
+        let before = self.read_state(&work)?;
         self.zygote = Some(Zygote { channel, work, before, phase: Phase::Loading, run: 0 });
         Ok(())
     }
@@ -214,6 +220,7 @@ impl Keeper {
         let verdict = match (wire::receive_from_user(&zygote.channel), zygote.phase) {
             (Ok(Some(FromZygote::Loaded)), Phase::Loading) => {
                 zygote.phase = Phase::Forking;
+                self.note_all();
                 return self.renew().map_or(Verdict::None, Verdict::State);
             }
             (Ok(Some(FromZygote::Forked)), Phase::Forking) => {
@@ -255,12 +262,26 @@ impl Keeper {
         Some(ZygoteState::Changed { what })
     }
 
+    /// Notes all that init can see, once the zygote has loaded its program: until then that changes.
+    fn note_all(&mut self) {
+        if self.comparison == Comparison::Thorough
+            && let Some(zygote) = &mut self.zygote
+        {
+            zygote.before.all = Some(thorough::describe());
+        }
+    }
+
     fn find_change(&self, zygote: &Zygote) -> io::Result<Option<&'static str>> {
         // Ids are given out in their order, so if the run has the last one, there never was another process or thread.
         if !self.ids.is_last_of_run()? && self.has_others()? {
             return Ok(Some("a process is left"));
         }
-        Ok(zygote.before.difference(&State::read(&zygote.work, &self.private, &self.network)?))
+        Ok(zygote.before.difference(&self.read_state(&zygote.work)?))
+    }
+
+    fn read_state(&self, work: &OwnedFd) -> io::Result<State> {
+        let all = (self.comparison == Comparison::Thorough).then(thorough::describe);
+        Ok(State { all, ..State::read(work, &self.private, &self.network)? })
     }
 
     /// Returns whether there is any process but init and the zygote.

@@ -57,6 +57,7 @@ mod steps;
 mod template;
 mod template_memory;
 mod templates;
+mod thorough;
 mod tools;
 pub(crate) mod user;
 mod write;

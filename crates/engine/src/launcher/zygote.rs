@@ -174,13 +174,17 @@ impl Zygote {
         gather_memory();
         let thread = SingleThread::check()?;
         wire::send(&*self.init, &FromZygote::Loaded, &[])?;
-        loop {
+        // The server and init count the runs, too.
+        for number in 1_u32.. {
             // Init and the zygote end together, so there is no reason to clear away.
             let Some(Received { message: ToZygote::Fork, .. }) = wire::receive(&*self.init)? else { exit_now(0) };
-            let Some(run) = clone_child(thread, self.parts.id_at)? else { return self.become_run(node_env) };
+            let Some(run) = clone_child(thread, self.parts.id_at)? else {
+                return self.become_run(node_env, number);
+            };
             wire::send(&*self.init, &FromZygote::Forked, &[])?;
             self.report_end(run)?;
         }
+        exit_now(0)
     }
 
     fn report_end(&self, run: Pid) -> io::Result<()> {
@@ -190,10 +194,16 @@ impl Zygote {
     }
 
     /// Waits for the program of this run.
-    fn become_run(&self, node_env: NodeEnv) -> io::Result<String> {
+    fn become_run(&self, node_env: NodeEnv, number: u32) -> io::Result<String> {
         rustix::process::setsid()?;
-        let Some((packed, descriptors)) = wire::receive_bytes(&*self.programs)? else { exit_now(0) };
-        let PackedProgram { arguments, environment, script } = PackedProgram::unpack(&packed)?;
+        let (packed, descriptors) = loop {
+            let Some((packed, descriptors)) = wire::receive_bytes(&*self.programs)? else { exit_now(0) };
+            // That of an earlier run is still there if the run was killed before it read it. It must not run now.
+            if PackedProgram::unpack(&packed)?.run == number {
+                break (packed, descriptors);
+            }
+        };
+        let PackedProgram { arguments, environment, script, .. } = PackedProgram::unpack(&packed)?;
         take_outputs(descriptors)?;
         replace_descriptors(node_env, &self.parts.descriptors, &[])?;
         self.parts.memory_layout.set_command_line(arguments, environment)?;

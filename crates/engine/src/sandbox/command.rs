@@ -170,7 +170,7 @@ async fn send(
 ) -> Result<mpsc::Receiver<ProcessEvent>, SandboxError> {
     // Before the program is sent, because its end may be reported at once.
     let events = processes.open_route(number);
-    let packed = PackedProgram::pack(program).map_err(|error| refused("a program", &error))?;
+    let packed = PackedProgram::pack(number, program).map_err(|error| refused("a program", &error))?;
     channel.send_bytes(&packed, &outputs.each_ref().map(AsFd::as_fd)).await.map_err(|_| stopped())?;
     Ok(events)
 }

@@ -15,6 +15,7 @@ use super::kept_pool::KeptPool;
 use super::prewarm_queue::PrewarmQueue;
 use super::warm_pool::WarmPool;
 use crate::data_dir_root::DataDirRoot;
+use crate::message::Comparison;
 use crate::server::blocking;
 use crate::server::data_dir::DataDir;
 use crate::server::launcher_client::LauncherClient;
@@ -28,6 +29,8 @@ pub(crate) struct EngineCore {
     pub(crate) snapshots: Arc<SnapshotStore>,
     pub(crate) warm_pool: WarmPool,
     pub(crate) kept_pool: KeptPool,
+    /// How sandboxes that are kept are compared after each run.
+    pub(crate) comparison: Comparison,
     pub(crate) prewarm_queue: PrewarmQueue,
     pub(crate) shared_files: Arc<SharedFiles>,
     /// The code for templates to run ahead of programs, as the platform has set it.

@@ -28,7 +28,7 @@ use super::zygote::{Loaded, Zygote};
 use crate::copy::{DIRECTORY_MODE, copy_tree, give_away};
 use crate::data_dir_root::remove;
 use crate::fault::refused;
-use crate::message::{CommandName, CreateSandbox, FromInit, ToInit};
+use crate::message::{CommandName, CreateSandbox, FromInit, MISSED, ToInit};
 use crate::server::{blocking, unavailable};
 use crate::snapshot::{Lease, NewSnapshot, Staging};
 use crate::wire::memory_file;
@@ -189,7 +189,8 @@ impl LocalSandbox {
         let renewed = renewed.and_then(|()| if processes.is_unmarked() { Ok(()) } else { Err("its share".to_owned()) });
         if let Err(change) = renewed {
             tracing::debug!(sandbox.id = %self.resources.id, change, "a run has changed its sandbox, which is thrown away");
-            self.core.launcher.report_kept(KeptStep::Changed);
+            let step = if change == MISSED { KeptStep::Missed } else { KeptStep::Changed };
+            self.core.launcher.report_kept(step);
             self.core.kept_pool.changed(purpose);
             return false;
         }
@@ -273,7 +274,7 @@ impl LocalSandbox {
             memory_bytes: self.resources.limits.memory_bytes,
             processes: self.resources.limits.processes,
             disk_bytes: self.resources.limits.disk_bytes,
-            is_kept: sharing == Sharing::Kept,
+            kept: (sharing == Sharing::Kept).then_some(self.core.comparison),
         };
         SandboxProcesses::launch(&self.core.launcher, order).await.map(Arc::new)
     }

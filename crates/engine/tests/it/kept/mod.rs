@@ -3,12 +3,14 @@
 
 use std::path::Path;
 use std::process::Command as HostCommand;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use workers_domain::ports::{
-    CommandSpec, NodePreload, NodeScript, Sandbox, SandboxFile, SandboxPath, SandboxProvider as _, SandboxSource,
-    SandboxSpec,
+    CommandSpec, KeptStep, NodePreload, NodeScript, Program, Sandbox, SandboxFile, SandboxObserver, SandboxPath,
+    SandboxProvider as _, SandboxSource, SandboxSpec,
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_engine::{Engine, EngineOptions, Isolation, Templates};
@@ -24,9 +26,26 @@ const SCRIPT: &str = "main.cjs";
 /// The attempts after which the sandbox is thrown away. After all others it is used again.
 const THROWN_AWAY: &str = include_str!("thrown_away.txt");
 
+/// Counts changes that the usual comparison has missed.
+#[derive(Debug, Default)]
+struct Missed(AtomicUsize);
+
+impl SandboxObserver for Missed {
+    fn set_aside(&self) {}
+
+    fn ended_after_all(&self) {}
+
+    fn kept(&self, step: KeptStep) {
+        if step == KeptStep::Missed {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
 /// An engine with one snapshot, of the script and the native program.
 struct Kept {
     engine: Engine,
+    missed: Arc<Missed>,
     snapshot: SnapshotId,
     limits: ResourceLimits,
     directory: tempfile::TempDir,
@@ -45,6 +64,8 @@ impl Kept {
         let directory = tempfile::tempdir().unwrap();
         let mut options = options(directory.path(), Isolation::Full);
         options.templates = Templates::PER_CONTENT;
+        let missed = Arc::<Missed>::default();
+        (options.compares_all, options.observer) = (true, Arc::clone(&missed) as Arc<dyn SandboxObserver>);
         change(&mut options);
         let engine = Engine::start(options).await.unwrap();
         engine.preload(NodePreload { module: PRELOAD.to_owned() });
@@ -57,7 +78,7 @@ impl Kept {
         let files = vec![file(SCRIPT, include_bytes!("main.cjs").to_vec()), file("native", compiled())];
         sandbox.write_files(files).await.unwrap();
         let snapshot = sandbox.snapshot(None).await.unwrap().id;
-        Self { engine, snapshot, limits, directory }
+        Self { engine, missed, snapshot, limits, directory }
     }
 
     fn spec(&self) -> SandboxSpec {
@@ -76,7 +97,7 @@ impl Kept {
 
     async fn run_in(&self, sandbox: &dyn Sandbox, arguments: &[&str]) -> Seen {
         let mut spec = CommandSpec::node_script(SCRIPT, arguments.iter().map(|&text| text.to_owned()).collect());
-        spec.program = workers_domain::ports::Program::NodeScript { path: SCRIPT.to_owned(), heap_mib: Some(192) };
+        spec.program = Program::NodeScript { path: SCRIPT.to_owned(), heap_mib: Some(192) };
         let ran = finish(&mut *sandbox.run(spec).await.unwrap()).await;
         let (age, id) = (sandbox.age(), sandbox.id().clone());
         sandbox.stop().await.unwrap();
@@ -154,6 +175,9 @@ async fn leave_every_fourth(first: usize, change: impl FnOnce(&mut EngineOptions
             let left = kept.run_kept(&[kind, name]).await;
             let next = kept.run_kept(&["look"]).await;
             is_same = next.sandbox == left.sandbox;
+            if kept.missed.0.swap(0, Ordering::AcqRel) > 0 {
+                faults.push(format!("{name}: the usual comparison misses what it leaves"));
+            }
             let found = differences("", &fresh, &view(&next.output));
             if !found.is_empty() {
                 faults.push(format!("{name}: the next run sees {found:?}, in the same sandbox: {is_same}"));
@@ -196,6 +220,23 @@ async fn each_run_draws_other_random_numbers() {
     for _ in 0..20 {
         let seen: Value = serde_json::from_str(kept.run_kept(&["look"]).await.output.trim()).unwrap();
         assert!(drawn.insert(seen["random"].to_string()) && drawn.insert(seen["bytes"].to_string()));
+    }
+    kept.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_before_it_begins_does_not_begin_in_the_place_of_the_next_one() {
+    let kept = Kept::start(|_| ()).await;
+    let fresh = view(&kept.run_kept(&["look"]).await.output);
+    for _ in 0..30 {
+        let sandbox = kept.engine.create(kept.spec()).await.unwrap();
+        let args = ["leave", "a global"].map(str::to_owned).to_vec();
+        let program = Program::NodeScript { path: SCRIPT.to_owned(), heap_mib: Some(192) };
+        let command = sandbox.run(CommandSpec { program, args, env: Vec::new() }).await.unwrap();
+        command.kill().await.unwrap();
+        sandbox.stop().await.unwrap();
+        let next = kept.run_kept(&["look"]).await;
+        assert_eq!(differences("", &fresh, &view(&next.output)), Vec::<String>::new());
     }
     kept.engine.shutdown().await;
 }
