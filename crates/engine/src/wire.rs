@@ -60,13 +60,22 @@ pub(crate) fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// When the other end is closed, or (`WouldBlock`) there is no room.
 pub(crate) fn send<M: Serialize>(socket: impl AsFd, message: &M, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-    let json = serde_json::to_vec(message)?;
-    if json.len() <= INLINE_LIMIT {
-        return send_packet(socket.as_fd(), INLINE, &json, descriptors);
+    send_body(socket.as_fd(), &serde_json::to_vec(message)?, INLINE_LIMIT, descriptors)
+}
+
+/// Sends a body: in the packet if it has at most `inline_limit` bytes, and in a memory file otherwise.
+fn send_body(
+    socket: BorrowedFd<'_>,
+    body: &[u8],
+    inline_limit: usize,
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    if body.len() <= inline_limit {
+        return send_packet(socket, INLINE, body, descriptors);
     }
-    let file = memory_file(&json)?;
+    let file = memory_file(body)?;
     let with_file: Vec<_> = descriptors.iter().copied().chain([file.as_fd()]).collect();
-    send_packet(socket.as_fd(), IN_MEMORY_FILE, &[], &with_file)
+    send_packet(socket, IN_MEMORY_FILE, &[], &with_file)
 }
 
 fn send_packet(socket: BorrowedFd<'_>, kind: u8, body: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -96,25 +105,30 @@ pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Opti
         let mut parts = [IoSliceMut::new(&mut packet)];
         rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
     })?;
-    let mut descriptors: Vec<OwnedFd> = control
-        .drain()
-        .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(rights) => Some(rights),
-            _ => None,
-        })
-        .flatten()
-        .collect();
+    let mut descriptors = take_descriptors(&mut control);
     let message = match packet.get(..answer.bytes) {
         // A packet of ours has at least one byte, its kind.
         None | Some([]) => return Ok(None),
         Some([INLINE, body @ ..]) => serde_json::from_slice(body)?,
-        Some([IN_MEMORY_FILE, ..]) => {
-            let file = descriptors.pop().ok_or_else(|| io::Error::other("a long message came without its file"))?;
-            serde_json::from_slice(&read_from_start(file)?)?
-        }
+        Some([IN_MEMORY_FILE, ..]) => serde_json::from_slice(&read_long_body(&mut descriptors)?)?,
         Some(_) => return Err(io::Error::other("a message of unknown kind")),
     };
     Ok(Some(Received { message, descriptors }))
+}
+
+/// Takes the descriptors that came with a packet.
+fn take_descriptors(control: &mut RecvAncillaryBuffer<'_>) -> Vec<OwnedFd> {
+    let rights = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+        _ => None,
+    });
+    rights.flatten().collect()
+}
+
+/// Reads the body of a long message from its memory file, which is the last descriptor.
+fn read_long_body(descriptors: &mut Vec<OwnedFd>) -> io::Result<Vec<u8>> {
+    let file = descriptors.pop().ok_or_else(|| io::Error::other("a long message came without its file"))?;
+    read_from_start(file)
 }
 
 /// Sends bytes. Waits for room unless the socket is non-blocking.
@@ -123,12 +137,7 @@ pub(crate) fn receive<M: DeserializeOwned>(socket: impl AsFd) -> io::Result<Opti
 ///
 /// As [`send`].
 pub(crate) fn send_bytes(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-    if bytes.len() <= LONG_INLINE_LIMIT {
-        return send_packet(socket.as_fd(), INLINE, bytes, descriptors);
-    }
-    let file = memory_file(bytes)?;
-    let with_file: Vec<_> = descriptors.iter().copied().chain([file.as_fd()]).collect();
-    send_packet(socket.as_fd(), IN_MEMORY_FILE, &[], &with_file)
+    send_body(socket.as_fd(), bytes, LONG_INLINE_LIMIT, descriptors)
 }
 
 /// Receives bytes and descriptors; returns `None` when the other end is closed. Unlike [`receive`], this touches no
@@ -147,11 +156,7 @@ pub(crate) fn receive_bytes(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Ve
         let mut parts = [IoSliceMut::new(&mut packet)];
         rustix::net::recvmsg(&socket, &mut parts, &mut control, RecvFlags::CMSG_CLOEXEC)
     })?;
-    let rights = control.drain().filter_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(rights) => Some(rights),
-        _ => None,
-    });
-    let mut descriptors: Vec<OwnedFd> = rights.flatten().collect();
+    let mut descriptors = take_descriptors(&mut control);
     match packet.first() {
         None => Ok(None),
         Some(&INLINE) => {
@@ -159,8 +164,8 @@ pub(crate) fn receive_bytes(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Ve
             Ok(Some((packet, descriptors)))
         }
         Some(&IN_MEMORY_FILE) => {
-            let file = descriptors.pop().ok_or_else(|| io::Error::other("a long message came without its file"))?;
-            Ok(Some((read_from_start(file)?, descriptors)))
+            let body = read_long_body(&mut descriptors)?;
+            Ok(Some((body, descriptors)))
         }
         Some(_) => Err(io::Error::other("a message of unknown kind")),
     }

@@ -13,12 +13,11 @@ use crate::cgroup::CgroupPlan;
 /// The ids and capabilities that a sandbox's processes must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExpectedPrivileges {
-    /// One user without rights.
-    Worker,
-    /// The same, for the first process of a sandbox that is kept: it has [`OF_KEEPER`].
+    /// One user with exactly these capabilities, and none for what it executes. Only the first process of a sandbox that
+    /// is kept has any: [`OF_KEEPER`].
     ///
     /// [`OF_KEEPER`]: super::privileges::OF_KEEPER
-    Keeper {
+    Worker {
         /// A bit set, as the kernel numbers capabilities.
         capabilities: u64,
     },
@@ -130,8 +129,7 @@ impl Status<'_> {
 
 fn check_status(status: &Status<'_>, privileges: ExpectedPrivileges) -> io::Result<()> {
     let (id, capabilities, may_be_gained) = match privileges {
-        ExpectedPrivileges::Worker => (INNER_ID, 0, 0),
-        ExpectedPrivileges::Keeper { capabilities } => (INNER_ID, capabilities, 0),
+        ExpectedPrivileges::Worker { capabilities } => (INNER_ID, capabilities, 0),
         ExpectedPrivileges::ContainerRoot { capabilities } => (0, capabilities, capabilities),
     };
     for name in ["Uid", "Gid"] {
@@ -185,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_fully_isolated_process_passes() {
-        check_status(&Status(WORKER), ExpectedPrivileges::Worker).unwrap();
+        check_status(&Status(WORKER), ExpectedPrivileges::Worker { capabilities: 0 }).unwrap();
         let root = WORKER
             .replace("1000", "0")
             .replace("0000000000000000", "00000000200005eb")
@@ -211,7 +209,7 @@ mod tests {
         for (right, wrong) in changes {
             let status = WORKER.replace(right, wrong);
             assert_ne!(status, WORKER);
-            let error = check_status(&Status(&status), ExpectedPrivileges::Worker).unwrap_err();
+            let error = check_status(&Status(&status), ExpectedPrivileges::Worker { capabilities: 0 }).unwrap_err();
             assert!(error.to_string().contains("a part of the isolation is missing"), "{wrong}: {error}");
         }
     }

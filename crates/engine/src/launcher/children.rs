@@ -78,9 +78,9 @@ pub(super) fn kill_children_but(known: &[Pid]) {
     unknown_children(known).into_iter().for_each(kill_child);
 }
 
-/// Kills those children of this process except `known` that are in the pid namespace of `init`, and reaps those that have
-/// ended. Returns whether there may have been any. Children of other sandboxes, whose template has forked them but not
-/// reported them yet, go on.
+/// Kills those children of this process except `known` that are in the pid namespace of `init`, and reaps those that
+/// have ended. Returns whether there may have been any. Children of other sandboxes, whose template has forked them
+/// but not reported them yet, go on.
 pub(super) fn kill_children_in(init: Pid, known: &[Pid]) -> bool {
     let namespace = |pid: Pid| std::fs::read_link(format!("/proc/{}/ns/pid", pid.as_raw_nonzero())).ok();
     let Some(own) = namespace(init) else { return false };

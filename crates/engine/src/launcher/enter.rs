@@ -151,7 +151,7 @@ fn isolate(
     if setup.omitted() != Some(IsolationLayer::Filter) {
         step("system call filter", install_filter(&setup.filter))?;
     }
-    check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Keeper { capabilities: kept.bits() })?;
+    check_isolation(&proc_self, &setup.context.host, ExpectedPrivileges::Worker { capabilities: kept.bits() })?;
     let keeper = process_ids.zip(order.kept).map(|(ids, comparison)| Keeper::new(ids, comparison));
     let keeper = step("what is compared after each run", keeper.transpose())?;
     Ok(InitHandles { work, container: None, keeper })

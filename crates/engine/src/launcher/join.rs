@@ -62,5 +62,5 @@ pub(super) fn join(setup: &Setup, target: &TargetSandbox) -> io::Result<()> {
     // Last, because every step before uses them.
     step("capabilities", give_up_capabilities())?;
     step("system call filter", install_filter(&setup.filter))?;
-    check_own_isolation(&ProcSelf::open()?, &setup.context.host, ExpectedPrivileges::Worker)
+    check_own_isolation(&ProcSelf::open()?, &setup.context.host, ExpectedPrivileges::Worker { capabilities: 0 })
 }

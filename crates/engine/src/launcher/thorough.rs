@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Lines of `/proc/<pid>/status` that change although nothing was changed: memory, and how often the process was switched.
+/// Lines of `/proc/<pid>/status` that change although nothing was changed: memory, and how often the process was
+/// switched.
 const RESTLESS: [&str; 6] = ["Vm", "Rss", "voluntary", "nonvoluntary", "State", "Threads"];
 
 /// Files about this process's sandbox.

@@ -101,7 +101,7 @@ const FRAME_HEAD = 96;
 /** So many UTF-16 units fit into a frame whatever they are: one makes six bytes at most. */
 const SURE = (FRAME - FRAME_HEAD) / 6 | 0;
 let midLine = false;
-/** What was printed while nobody could read it: see `begin`. */
+/** What the module printed while it was loaded ahead of calls: see `begin`. */
 let recorded = park && list();
 /** Prints text as standard output (1) or standard error (2). */
 const print = (fd, text) => {
