@@ -102,7 +102,7 @@ test("a hundred thousand lines are all there, searched, and scrolled through", a
 test("the end is followed until the reader scrolls up, and again when he comes back", async (t) => {
   const server = await serve(t);
   const page = await open(t, workerPage(server, await server.deploy("slow", SLOW)));
-  await typePayload(page, '{"lines": 2500, "pause": 10}');
+  await typePayload(page, '{"lines": 5500, "pause": 5}');
   await invokeButton(page).click();
   await page.waitForFunction(() => (document.querySelector("[data-editor=log] .cm-scroller")?.scrollTop ?? 0) > 200);
   await page.locator("[data-editor=log]").hover();
@@ -115,6 +115,7 @@ test("the end is followed until the reader scrolls up, and again when he comes b
   assert.ok(Math.abs((await top()) - before) < 5, "what he reads stays where it is");
   await page.mouse.wheel(0, 100_000);
   await page.getByRole("button", { name: "Follow the log ↓" }).waitFor({ state: "detached" });
+  assert.equal(await streaming(page).count(), 1, "the end is followed before the invocation ends");
   await page.getByRole("button", { name: "Stop", exact: true }).click();
 });
 

@@ -67,8 +67,11 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   let frame = 0;
   let following = true;
   let lastTouch = 0;
-  /** Whether the reader's last move was towards the end. */
-  let towardsEnd = false;
+  /**
+   * How high the text was at the reader's last move, if that was towards the end. A reader who gets there has reached
+   * the end: while the page scrolls there smoothly, further lines arrive, and he would never catch up with those.
+   */
+  let seenHeight: number | undefined;
   /** While the reader holds the scroll bar. */
   let held = false;
 
@@ -142,7 +145,7 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   append();
 
   const { scrollDOM } = view;
-  const isAtEnd = () => scrollDOM.scrollHeight - scrollDOM.clientHeight - scrollDOM.scrollTop <= NEAR_END;
+  const isAtEnd = (height = scrollDOM.scrollHeight) => height - scrollDOM.clientHeight - scrollDOM.scrollTop <= NEAR_END;
   const follow = (whether: boolean) => {
     if (following !== whether) {
       following = whether;
@@ -152,7 +155,7 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   // What the reader does decides, and not where the log happens to be scrolled to: while lines arrive, that changes by
   // itself.
   const moved = (upwards: boolean) => {
-    towardsEnd = !upwards;
+    seenHeight = upwards ? undefined : scrollDOM.scrollHeight;
     if (upwards && scrollDOM.scrollTop > 0) {
       follow(false);
     }
@@ -193,7 +196,13 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
     }
   };
   window.addEventListener("pointerup", released);
-  scrollDOM.addEventListener("scroll", () => towardsEnd && !following && !held && isAtEnd() && follow(true), passive);
+  const scrolled = () => {
+    if (seenHeight !== undefined && !following && !held && isAtEnd(Math.min(seenHeight, scrollDOM.scrollHeight))) {
+      follow(true);
+      toEnd();
+    }
+  };
+  scrollDOM.addEventListener("scroll", scrolled, passive);
   // A window that grows or shrinks must not lose the end.
   const resized = new ResizeObserver(() => following && toEnd());
   resized.observe(view.scrollDOM);
