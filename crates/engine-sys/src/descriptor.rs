@@ -36,6 +36,17 @@ pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     Ok(())
 }
 
+/// Closes every descriptor from this number on. It is for the child of a fork, as [`keep_only`].
+///
+/// # Errors
+///
+/// When the kernel is older than 5.9.
+pub fn close_from(first: RawFd) -> io::Result<()> {
+    // SAFETY: as in `keep_only`.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Duplicates `descriptor` to `number`, which stays open across `exec`. Closes what was open under that number before.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ pub mod template;
 pub use allocator::{gather_memory, give_memory_back, trim_memory};
 pub use constant_table::constant;
 pub use descriptor::{
-    ClosedBy, Closer, close_at_exec, install_as, keep_only, notify_on_memory_exhaustion, pipe_state, watch,
+    ClosedBy, Closer, close_at_exec, close_from, install_as, keep_only, notify_on_memory_exhaustion, pipe_state, watch,
 };
 pub use exec::{CommandImage, exec};
 pub use ids::set_file_ids;
@@ -31,7 +31,7 @@ pub use network::{accept_only_from, bring_loopback_up, network_namespace_of};
 pub use process::{
     Cloned, KeptNamespace, NewNamespaces, ReapedChild, SCHEDULING, SingleThread, clone_child, clone_process,
     clone_sibling, enter_network, exit_now, fork_process, join_namespaces, kill_all_others, scheduling_of,
-    set_child_pid_namespace, thread_id_place, try_wait_for, unshare_namespaces, unshare_namespaces_except,
+    set_child_pid_namespace, thread_id_address, try_wait_for, unshare_namespaces, unshare_namespaces_except,
     unshare_network, wait_any, wait_for,
 };
 pub use signal::{

@@ -101,8 +101,13 @@ pub fn clone_sibling(thread: SingleThread) -> io::Result<Cloned> {
     clone_at(thread, u64::from(flags.unsigned_abs()), 0, thread_id_address()?)
 }
 
-/// Returns the address at which the kernel and the C library keep the id of this thread.
-fn thread_id_address() -> io::Result<u64> {
+/// Returns the address at which the kernel and the C library keep the id of this thread. It is the same in forked
+/// children.
+///
+/// # Errors
+///
+/// When the kernel is built without checkpoints of processes.
+pub fn thread_id_address() -> io::Result<u64> {
     let mut address: u64 = 0;
     // SAFETY: PR_GET_TID_ADDRESS writes one pointer to the place given, a live local of that size.
     let result = unsafe { libc::prctl(libc::PR_GET_TID_ADDRESS, &raw mut address) };
@@ -151,7 +156,7 @@ pub fn fork_process(_: SingleThread) -> io::Result<Option<Pid>> {
 
 /// Forks a child like [`fork_process`], without what the C library does at a fork. That is to repair locks and the
 /// lists of threads that the child does not have, and touches memory for each of them; a process that has one thread,
-/// and had no other when it was itself forked, needs none of it. `id_at` is [`thread_id_place`] of this process.
+/// and had no other when it was itself forked, needs none of it. `id_at` is [`thread_id_address`] of this process.
 ///
 /// # Errors
 ///
@@ -166,15 +171,6 @@ pub fn clone_child(_: SingleThread, id_at: u64) -> io::Result<Option<Pid>> {
         Ok(number) if number >= 0 => Ok(Pid::from_raw(number)),
         _ => Err(io::Error::last_os_error()),
     }
-}
-
-/// Returns the place where the kernel and the C library keep the id of this thread. It is the same in forked children.
-///
-/// # Errors
-///
-/// As [`clone_sibling`].
-pub fn thread_id_place() -> io::Result<u64> {
-    thread_id_address()
 }
 
 /// Moves this process to new mount, IPC, UTS and cgroup namespaces. The root of the cgroup namespace is the group that

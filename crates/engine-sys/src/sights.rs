@@ -62,17 +62,12 @@ pub unsafe extern "C" fn read_clock(
         // SAFETY: the caller's promise.
         unsafe { note_clock(mode, returns_to, stack, frame) };
     }
-    let mut real = REAL_CLOCK.load(Ordering::Relaxed);
-    if real == 0 {
-        real = next_function(c"clock_gettime").addr();
-        REAL_CLOCK.store(real, Ordering::Relaxed);
-    }
-    if real == 0 {
+    let Some(real) = real(&REAL_CLOCK, c"clock_gettime") else {
         // SAFETY: the caller's promise.
         return unsafe { c_int::try_from(libc::syscall(libc::SYS_clock_gettime, clock, time)).unwrap_or(-1) };
-    }
+    };
     // SAFETY: the address is that of the C library's `clock_gettime`, which has this type.
-    let real = unsafe { std::mem::transmute::<*mut c_void, Real>(ptr::with_exposed_provenance_mut(real)) };
+    let real = unsafe { std::mem::transmute::<*mut c_void, Real>(real) };
     // SAFETY: the caller's promise.
     unsafe { real(clock, time) }
 }
@@ -278,7 +273,8 @@ impl Before {
             }
             set_requests(name, before.requests)?;
         }
-        if handles(event_loop)? != self.handles {
+        // Fewer are no trace of the program: node's own callbacks that waited may have run meanwhile.
+        if handles(event_loop)?.iter().zip(&self.handles).any(|(now, before)| now > before) {
             found.push("it leaves a timer or another handle in the event loop");
         }
         found.dedup();

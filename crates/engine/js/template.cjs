@@ -77,7 +77,7 @@ const warm = async () => {
 	// Once for nothing, because functions are compiled when they are called first.
 	const nothing = pretended();
 	become({ options: ["--none"], script: ["/"], environment: [["A", "b"]], seed: 1, pid: 2 }, nothing);
-	const programs = ['{"probe":true}', '{"script":["/"],"environment":[["A","b"]],"seed":1,"output":[1,2]}'];
+	const programs = [RUN, '{"seed":1}'];
 	parked(() => programs.pop(), JSON.parse, seedRandom(nothing.setFlag, nothing.random), 1, () => {}, restartClocks)();
 	nothing.process._exiting = true;
 	nothing.process.emit("exit", nothing.process.uptime(), nothing.clocks.now(), nothing.clocks.timeOrigin);
@@ -183,21 +183,20 @@ const shiftClocks = own((apply) => (age, clocks, process) => {
 });
 
 /**
- * What a zygote does when its program is loaded: `park` returns in each process that is forked, with the program that
- * it is to run, or with a `probe`, which finds out whether `Math.random` was used before: then the first number after
- * seeding is another one than `expected`.
+ * What a zygote does when its program is loaded: `park` returns in each process that is forked, with a seed, or with a
+ * `probe`, which finds out whether `Math.random` was used before: then the first number after seeding is another one
+ * than `expected`. Called again it waits for the program to run and returns that.
  */
 const parked = own((apply) => (park, parse, seed, expected, leave, restart) => () => {
-	for (;;) {
-		const program = parse(park());
-		if (program.probe) leave(seed(1) === expected ? 0 : 1);
-		const variables = { __proto__: null };
-		const { environment } = program;
-		for (let index = 0; index < environment.length; index++) variables[environment[index][0]] = environment[index][1];
-		seed(program.seed);
-		restart();
-		return { script: program.script, variables, output: program.output };
-	}
+	const forked = parse(park());
+	if (forked.probe) leave(seed(1) === expected ? 0 : 1);
+	seed(forked.seed);
+	const program = parse(park());
+	const variables = { __proto__: null };
+	const { environment } = program;
+	for (let index = 0; index < environment.length; index++) variables[environment[index][0]] = environment[index][1];
+	restart();
+	return { script: program.script, variables, output: program.output };
 });
 
 // In stack traces the program is called from where node calls it.
@@ -215,7 +214,7 @@ const collector = () => {
 	return gc;
 };
 
-/** Does what makes Node.js itself read the clock, and reads it nowhere in JavaScript: `learn` notes who asks meanwhile. */
+/** Makes Node.js itself read the clock, and does not read it in JavaScript: `learn` notes meanwhile who reads it. */
 const learnClocks = async () => {
 	const gc = collector();
 	learn(1);
@@ -228,10 +227,25 @@ const learnClocks = async () => {
 	learn(0);
 };
 
-/** How a zygote parks; `watch` begins to note what its program looks at. */
+/** A program as a run gets it, with its members in that order. */
+const RUN = '{"output":[1,2],"script":["/"],"environment":[["A","b"]]}';
+
+/** The length of a script, in bytes, up to which all of its functions are compiled before the first fork. */
+const COMPILED_AHEAD = 256 << 10;
+
+/** How a zygote parks; `watch` begins to note what its program looks at. To be called before its script is read. */
 const zygotePark = () => {
-	const seed = seedRandom(v8.setFlagsFromString, Math.random);
-	return Object.assign(parked(park, JSON.parse, seed, expected, reallyExit, restartClocks), { watch });
+	const { setFlagsFromString } = v8;
+	const seed = seedRandom(setFlagsFromString, Math.random);
+	// Else each run would compile what it calls.
+	if (fs.statSync(process.argv[1]).size <= COMPILED_AHEAD) setFlagsFromString("--no-lazy");
+	const start = () => {
+		setFlagsFromString("--lazy");
+		watch();
+	};
+	// V8 forgets the shapes of objects that are gone, and each run would make them anew.
+	const shape = JSON.parse(RUN);
+	return Object.assign(parked(park, JSON.parse, seed, expected, reallyExit, restartClocks), { watch: start, shape });
 };
 
 warm().then(learnClocks).then(() => {

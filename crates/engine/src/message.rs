@@ -368,7 +368,7 @@ pub(crate) struct PackedProgram<'a> {
     pub(crate) arguments: &'a [u8],
     /// As [`NodeProgram::command_line`].
     pub(crate) environment: &'a [u8],
-    /// The program as JSON, without the brace that opens the object.
+    /// The program's script and environment as JSON, without the brace that opens the object.
     pub(crate) script: &'a str,
 }
 
@@ -379,8 +379,13 @@ impl<'a> PackedProgram<'a> {
     ///
     /// When it is longer than 4 GiB.
     pub(crate) fn pack(run: u32, program: &NodeProgram) -> io::Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Script<'a> {
+            script: &'a [String],
+            environment: &'a [(String, String)],
+        }
         let (arguments, environment) = program.command_line();
-        let script = serde_json::to_vec(program)?;
+        let script = serde_json::to_vec(&Script { script: &program.script, environment: &program.environment })?;
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).map(u32::to_ne_bytes).map_err(io::Error::other);
         let head = [run.to_ne_bytes(), length(&arguments)?, length(&environment)?].concat();
         Ok([&head, arguments.as_slice(), &environment, script.get(1..).unwrap_or_default()].concat())
@@ -650,7 +655,9 @@ mod tests {
         assert_eq!(run, 9);
         assert_eq!(arguments, b"node\0--max-old-space-size=192\0worker.mjs\0main\0{\"a\":\"\xc3\xa4\\n\"}\0");
         assert_eq!(environment, b"PATH=/usr/bin\0EMPTY=\0");
-        assert_eq!(serde_json::from_str::<NodeProgram>(&format!("{{{script}")).unwrap(), program);
+        let script: serde_json::Value = serde_json::from_str(&format!("{{{script}")).unwrap();
+        let expected = serde_json::json!({"script": program.script, "environment": program.environment});
+        assert_eq!(script, expected);
         for length in [0, 3, 7, 11, packed.len() / 2] {
             let cut = PackedProgram::unpack(packed.get(..length).unwrap());
             assert!(cut.is_err() || cut.is_ok_and(|cut| cut.script != script), "{length}");

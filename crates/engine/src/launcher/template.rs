@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use workers_engine_sys::template::{Calls, MemoryLayout, NodeEnv};
 use workers_engine_sys::{
-    Cloned, SingleThread, clone_sibling, exit_now, gather_memory, install_as, set_child_pid_namespace, thread_id_place,
+    Cloned, SingleThread, clone_sibling, exit_now, gather_memory, install_as, set_child_pid_namespace,
+    thread_id_address,
 };
 
 use super::join::{TargetSandbox, join};
@@ -52,7 +53,7 @@ fn run_template(node_env: NodeEnv) -> io::Result<String> {
     gather_memory();
     let memory_layout = MemoryLayout::read()?;
     // Now, because in a sandbox the filter of system calls refuses it.
-    let id_at = thread_id_place()?;
+    let id_at = thread_id_address()?;
     let descriptors = node_descriptors(&[launcher.as_raw_fd(), null.as_raw_fd()])?;
     let mut setup = Setup { thread: wait_until_threads_sleep()?, context: *context, filter: policy::inner()? };
     wire::send(&*launcher, &FromTemplate::Ready, &[])?;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{DumpableBehavior, Pid};
 use workers_engine_sys::template::{MemoryLayout, NodeEnv};
-use workers_engine_sys::{SingleThread, clone_child, exit_now, gather_memory, install_as, wait_for};
+use workers_engine_sys::{SingleThread, clone_child, close_from, exit_now, gather_memory, install_as, wait_for};
 
 use super::node_descriptors::{NodeDescriptor, above, replace_descriptors};
 use super::program::{limit_heap, or_exit, show_command_line, take_outputs};
@@ -63,6 +63,9 @@ pub(super) struct ZygoteParts {
 
 static ZYGOTE: OnceLock<Zygote> = OnceLock::new();
 
+/// The number of the run, in a run.
+static RUN: OnceLock<u32> = OnceLock::new();
+
 /// Whether it has been found out that runs may be forked.
 static IS_PROBED: AtomicBool = AtomicBool::new(false);
 
@@ -91,14 +94,18 @@ pub(super) fn begin(
     Ok(serde_json::to_string(program)?)
 }
 
-/// Waits until the program is to run; returns in the process that is forked for that, with the program as JSON. The
-/// harness calls it when the program is loaded.
+/// Called when the program is loaded. In the zygote it returns only in each run that is forked, with a seed for
+/// `Math.random` as JSON. Called once more in a run, it waits for the run's program and returns that as JSON. In between
+/// the run does what needs nothing of its program, while no invocation waits for it.
 ///
 /// # Errors
 ///
 /// When this process is no zygote.
 pub(super) fn park(node_env: NodeEnv) -> io::Result<String> {
     let zygote = ZYGOTE.get().ok_or_else(|| io::Error::other("this process is no zygote"))?;
+    if let Some(number) = RUN.get() {
+        return or_exit(zygote.receive_program(*number));
+    }
     if !IS_PROBED.swap(true, Ordering::AcqRel) {
         match zygote.find_reason(node_env) {
             Ok(Fitness::Fit) => {}
@@ -193,9 +200,19 @@ impl Zygote {
         wire::send(&*self.init, &FromZygote::Ended(ended), &[])
     }
 
-    /// Waits for the program of this run.
+    /// Makes this process a run, as far as that needs nothing of its program.
     fn become_run(&self, node_env: NodeEnv, number: u32) -> io::Result<String> {
+        RUN.set(number).map_err(|_| io::Error::other("the process is a run already"))?;
         rustix::process::setsid()?;
+        replace_descriptors(node_env, &self.parts.descriptors, &[&*self.programs])?;
+        let mut seed = [0; 4];
+        rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())?;
+        // V8's flag is a signed number, and with 0 V8 chooses a seed itself.
+        Ok(format!("{{\"seed\":{}}}", u32::from_ne_bytes(seed) >> 1 | 1))
+    }
+
+    /// Waits for the program of this run.
+    fn receive_program(&self, number: u32) -> io::Result<String> {
         let (packed, descriptors) = loop {
             let Some((packed, descriptors)) = wire::receive_bytes(&*self.programs)? else { exit_now(0) };
             // That of an earlier run is still there if the run was killed before it read it. It must not run now.
@@ -205,7 +222,8 @@ impl Zygote {
         };
         let PackedProgram { arguments, environment, script, .. } = PackedProgram::unpack(&packed)?;
         take_outputs(descriptors)?;
-        replace_descriptors(node_env, &self.parts.descriptors, &[])?;
+        // The zygote's own descriptors come after all of node's.
+        close_from(self.programs.as_raw_fd())?;
         self.parts.memory_layout.set_command_line(arguments, environment)?;
         // As after an exec; see `appear_as`.
         rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable)?;

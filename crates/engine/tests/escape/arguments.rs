@@ -2,11 +2,11 @@
 //! filter. A native program makes the attempts; `native.c` describes them.
 
 use std::path::Path;
-use std::process::Command;
 
 use workers_domain::ResourceLimits;
 use workers_domain::ports::{SandboxFile, SandboxPath};
 use workers_engine::Isolation;
+use workers_testing::compile_native;
 
 use super::super::support::{TestEngine, finish, start};
 
@@ -103,12 +103,7 @@ const THE_SAME: &[&str] = &[
 ];
 
 fn compiled() -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("native");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/escape/native.c");
-    let done = Command::new("cc").args(["-O1", "-o"]).arg(&program).arg(source).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    std::fs::read(program).unwrap()
+    compile_native(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/escape/native.c"))
 }
 
 /// Returns the error number of each attempt except those left out.

@@ -35,7 +35,7 @@ pub(crate) struct WorkerResponse {
     /// Days until it expires, a begun day counted as one; 0 when none is left.
     #[schema(example = 7)]
     expires_in_days: i64,
-    /// How new each invocation has to be at least, as it was deployed: `process` or `sandbox`; null if that was not said.
+    /// How new each invocation has to be at least, as the deploy demanded: `process` or `sandbox`; null if it did not.
     #[schema(example = "sandbox")]
     isolation: Option<&'static str>,
 }

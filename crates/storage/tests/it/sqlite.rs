@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, RunQueryDsl as _};
 use workers_domain::Worker;
 use workers_domain::ports::{ExistingWorkers, PageRequest, RepositoryError};
 use workers_storage::{ConnectError, Database, DatabaseUrl, StorageOptions};
@@ -24,6 +25,19 @@ pub(crate) fn url_in(directory: &Path) -> String {
 }
 
 workers_testing::store_conformance!(conformance, store);
+
+#[test]
+fn sqlite_keeps_a_prepared_query_when_a_parameter_changes() {
+    #[derive(diesel::QueryableByName)]
+    struct CompileOption {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        compile_options: String,
+    }
+    let mut connection = diesel::SqliteConnection::establish(":memory:").unwrap();
+    let options: Vec<CompileOption> = diesel::sql_query("PRAGMA compile_options").load(&mut connection).unwrap();
+    let names: Vec<&str> = options.iter().map(|option| option.compile_options.as_str()).collect();
+    assert!(names.contains(&"THREADSAFE=1") && !names.contains(&"ENABLE_STAT4"), "{names:?}");
+}
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777

@@ -8,8 +8,8 @@ const ready = globalThis[Symbol.for("workers.harness")];
 // Where it may have come from is none of the user's business.
 delete globalThis[Symbol.for("workers.harness")];
 /**
- * In a zygote: waits for a call, and returns it in each process that is forked for one. The module is loaded before that,
- * once for all of them.
+ * In a zygote: waits for a call, and returns it in each process that is forked for one. The module is loaded before
+ * that, once for all of them.
  */
 const park = ready?.park;
 const evaluate = globalThis.eval;

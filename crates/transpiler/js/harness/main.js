@@ -81,7 +81,31 @@ const watchLoading = () => {
 	then(loading, () => {}, fail);
 };
 
+/**
+ * Does what each call does, without effect, so often that V8 knows it well: a zygote does it here, before any of the
+ * user's code runs, and none of the processes that are forked from it has to.
+ */
+const rehearse = () => {
+	const kept = { recorded, payloadText, framed, token };
+	recorded = undefined;
+	gone = true;
+	framed = true;
+	token = "0";
+	payloadText = '{"a":[1,"b",null,true]}';
+	for (let round = 0; round < 30; round++) {
+		print(1, "rehearsed\n");
+		print(2, "rehearsed\n");
+		settleValue({ a: 1.5, b: "c", ...readPayload() });
+		writeOutcome();
+		outcome = undefined;
+		written = false;
+	}
+	gone = false;
+	({ recorded, payloadText, framed, token } = kept);
+};
+
 if (park) {
+	rehearse();
 	// From here on only the user's code runs: what it looks at would be the same in all calls.
 	park.watch();
 	recorded.length = 0;

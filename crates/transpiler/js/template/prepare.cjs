@@ -2,9 +2,9 @@
 // What a booted Node.js that is forked for worker scripts has done before: the harness is compiled and has run, so that
 // a script that finds it parses the user's own code only.
 //
-// A module of two functions: `warm()`, and `prepare(environment, park)`, which a fork calls before it loads its program.
-// `park` is there in a zygote: the harness calls it when the program is loaded, and it returns in each process that is
-// forked to run it, with `{script, variables}`.
+// A module of two functions: `warm()`, and `prepare(environment, park)`, which a fork calls before it loads its
+// program. `park` is there in a zygote: the harness calls it when the program is loaded, and it returns in each process
+// that is forked to run it, with `{script, variables}`.
 const { Script } = require("node:vm");
 
 // All are put in when this file is made.
@@ -94,8 +94,7 @@ exports.prepare = ({ WORKERS_FRAME }, park) => {
 		const { watch } = park;
 		// What a process does when it prints for the first time is done here, and not in each one that is forked.
 		park.watch = () => {
-			console.log("");
-			console.error("");
+			for (let round = 0; round < 10; round++) console.log(""), console.error("");
 			watch();
 		};
 	}

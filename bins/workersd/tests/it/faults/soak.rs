@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use workers_testing::skip_unless_root;
+use workers_testing::{Random, skip_unless_root};
 
 use super::descriptors::{descriptor_limit, limit_descriptors, open_descriptors};
 use super::engine::{
@@ -73,7 +73,7 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
     let began = Instant::now();
     let mut slowest = Duration::ZERO;
     while began.elapsed() < Duration::from_secs(seconds) {
-        let (name, lasts) = FAULTS[random.below(FAULTS.len())];
+        let (name, lasts) = FAULTS[position(&mut random, FAULTS.len())];
         let undo = ground.break_it(name);
         // Filling a disk takes seconds; the fault begins when it is full.
         let fault = Instant::now();
@@ -124,17 +124,9 @@ fn number_of(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Random numbers that depend on the seed alone.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, most: usize) -> usize {
-        // Marsaglia's xorshift64.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % most as u64).unwrap()
-    }
+/// Returns a random position in a list of this length.
+fn position(random: &mut Random, length: usize) -> usize {
+    usize::try_from(random.below(length as u64)).unwrap()
 }
 
 /// Checks what `/readyz` promises: a deploy and an invocation succeed.
@@ -152,7 +144,7 @@ async fn deploy_and_call(server: &TestServer, acknowledged: &Acknowledged) {
 /// Sends one request of a client: mostly an invocation, sometimes a deploy or a deletion.
 async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts, random: &mut Random) {
     let known: Vec<_> = acknowledged.lock().unwrap().iter().map(|(id, factor)| (id.clone(), *factor)).collect();
-    let (kind, factor) = (random.below(20), random.below(1000) as u64);
+    let (kind, factor) = (random.below(20), random.below(1000));
     if known.is_empty() || (kind == 0 && known.len() < 40) {
         let code = format!("export const times = ({{ n }}) => n * {factor}");
         let response = server.post("/api/workers").json(&json!({"name": "w", "code": code})).send().await;
@@ -164,7 +156,7 @@ async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts,
         }
         return;
     }
-    let (id, factor) = &known[random.below(known.len())];
+    let (id, factor) = &known[position(random, known.len())];
     if kind == 1 && known.len() > 20 {
         // The worker is removed from the list first, because a failed deletion may have been done or not.
         if acknowledged.lock().unwrap().remove(id).is_some() {

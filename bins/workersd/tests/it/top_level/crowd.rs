@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use workers_testing::Random;
 
 use super::{count, server};
 use crate::support::local::TestServer;
@@ -53,18 +54,6 @@ fn code(number: usize) -> String {
             return {{ secret, seen }};
         }};"#
     )
-}
-
-/// Numbers that are the same each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
 }
 
 /// Returns what is wrong with a response of this worker.

@@ -14,6 +14,7 @@ use workers_domain::ports::{
 };
 use workers_domain::{NetworkPolicy, ResourceLimits, SandboxId, SnapshotId};
 use workers_engine::{Engine, EngineOptions, Isolation, Templates};
+use workers_testing::compile_native;
 
 use crate::support::{finish, node, options};
 
@@ -118,12 +119,7 @@ impl Kept {
 }
 
 fn compiled() -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("native");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kept/native.c");
-    let done = HostCommand::new("cc").args(["-O1", "-o"]).arg(&program).arg(source).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    std::fs::read(program).unwrap()
+    compile_native(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kept/native.c"))
 }
 
 /// Returns the names of all attempts, as arguments of the script.

@@ -280,7 +280,7 @@ export interface WorkerResponse {
   readonly functions: readonly string[];
   /** Its id. */
   readonly id: string;
-  /** How new each invocation has to be at least, as it was deployed: `process` or `sandbox`; null if that was not said. */
+  /** How new each invocation has to be at least, as the deploy demanded: `process` or `sandbox`; null if it did not. */
   readonly isolation?: string | null;
   /** When a function of it was last invoked; may lag by seconds. Null if never. */
   readonly lastInvokedAt?: string | null;
