@@ -69,6 +69,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         }
         goals.extend(Goal::all(&Measured {
             server: name,
+            is_keeping: setups[index].isolation.as_deref() == Some("process"),
             requests: &summaries,
             yardstick: Peer::Bwrap.title(),
             sandboxes: sandboxes.get(index).and_then(|(_, sandboxes)| sandboxes.as_ref().ok()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -54,7 +55,10 @@ pub(crate) async fn of_platform(setup: &Setup, number: usize) -> anyhow::Result<
     let worker = server.deploy(WAIT).await?;
     warm_up(&server, &worker).await?;
     let request = || server.invocation(&worker, "text/event-stream", PAYLOAD);
-    measure(server.address, number, request, || namespaces(server.id())).await
+    let measured = measure(server.address, number, request, || namespaces(server.id())).await;
+    // Sandboxes that are kept end with the server only.
+    drop(server);
+    ended(measured?).await
 }
 
 /// Measures the processes that a peer spawns.
@@ -62,7 +66,21 @@ pub(crate) async fn of_peer(program: Program, programs: &Programs, number: usize
     let peer = Spawned::start(program, programs, WAIT)?;
     let body = || Full::new(Bytes::from_static(PAYLOAD.as_bytes()));
     let request = || Ok(post(peer.address, "/", "*/*")?.map(|()| body()));
-    measure(peer.address, number, request, || families(peer.id())).await
+    let measured = measure(peer.address, number, request, || families(peer.id())).await;
+    drop(peer);
+    ended(measured?).await
+}
+
+/// Waits until the processes that were measured are gone: one that is still there would share its pages with those of
+/// the next measurement.
+async fn ended((sandboxes, processes): (Sandboxes, BTreeSet<u32>)) -> anyhow::Result<Sandboxes> {
+    let gone = async {
+        while processes.iter().any(|id| Path::new(&format!("/proc/{id}")).exists()) {
+            tokio::time::sleep(SETTLE_TIME / 20).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.context("they do not end after their server has ended")?;
+    Ok(sandboxes)
 }
 
 async fn measure(
@@ -70,7 +88,7 @@ async fn measure(
     number: usize,
     request: impl Fn() -> anyhow::Result<Request<Full<Bytes>>>,
     sandboxes: impl Fn() -> Vec<BTreeSet<u32>>,
-) -> anyhow::Result<Sandboxes> {
+) -> anyhow::Result<(Sandboxes, BTreeSet<u32>)> {
     tokio::time::sleep(SETTLE_TIME).await;
     let before = kernel_memory();
     let waiting = try_join_all((0..number).map(|_| wait(server, request())));
@@ -84,16 +102,9 @@ async fn measure(
     found.sort_unstable_by_key(|(memory, _)| std::cmp::Reverse(memory.pss));
     let spare = found.split_off(number).len();
     drop(held);
-    // A sandbox that goes on waiting would share its pages with those of the next measurement.
-    let runs = || sandboxes().iter().any(|group| found.iter().any(|(_, known)| !known.is_disjoint(group)));
-    let ended = async {
-        while runs() {
-            tokio::time::sleep(SETTLE_TIME / 20).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, ended).await.context("they do not end after their callers have gone")?;
+    let processes = found.iter().flat_map(|(_, group)| group.iter().copied()).collect();
     let running = found.into_iter().map(|(memory, _)| memory).collect();
-    Ok(Sandboxes { running, spare, kernel })
+    Ok((Sandboxes { running, spare, kernel }, processes))
 }
 
 /// Sends a request and reads the response until the function waits.

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command as HostCommand;
 
-use workers_domain::ports::{SandboxProvider as _, SandboxSource, SandboxSpec};
+use workers_domain::ports::{NodeScript, SandboxProvider as _, SandboxSource, SandboxSpec};
 use workers_domain::{NetworkPolicy, ResourceLimits};
 use workers_engine::Engine;
 
@@ -82,6 +82,20 @@ async fn the_engine_without_root() {
     let mut lines: Vec<_> = output.lines().collect();
     lines.sort_unstable();
     assert_eq!(lines, ["EACCES", "ENOTFOUND", "own"]);
+    // It cannot fork a node that has booted, so it keeps no sandbox either: each invocation gets a new one.
+    let kept_for = Some(NodeScript { path: "script.cjs".to_owned(), heap_mib: None, env: Vec::new() });
+    let (source, network) = (SandboxSource::Empty, NetworkPolicy::DenyAll);
+    let spec = SandboxSpec { source, limits: ResourceLimits::default(), network, kept_for };
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let sandbox = engine.engine.create(spec.clone()).await.unwrap();
+        assert!(!sandbox.age().is_kept && !sandbox.age().is_reused);
+        let left = "const fs = require('fs'); console.log(fs.existsSync('left')); fs.writeFileSync('left', '')";
+        assert_eq!(finish(&mut *start(&*sandbox, left).await).await.output, "false");
+        seen.push(sandbox.id().clone());
+        sandbox.stop().await.unwrap();
+    }
+    assert_ne!(seen[0], seen[1]);
     workers_testing::sandbox_provider::a_snapshot_keeps_what_was_written_and_what_commands_wrote(&engine.engine).await;
     workers_testing::sandbox_provider::a_command_that_takes_too_much_memory_is_killed_for_it(&engine.engine).await;
     workers_testing::sandbox_provider::a_sandbox_made_from_a_snapshot_may_change_its_files_and_no_other_sees_it(
