@@ -23,13 +23,7 @@ pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut first = 3;
     for number in numbers {
         if number > first {
-            // SAFETY: close_range takes three integers and touches no memory of ours. In a forked child, values that
-            // own one of the closed numbers still exist, on frames that never continue; if one were used, the kernel
-            // would return EBADF.
-            let result = unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0_u32) };
-            if result != 0 {
-                return Err(io::Error::last_os_error());
-            }
+            close_range(first, number - 1)?;
         }
         first = first.max(number.saturating_add(1));
     }
@@ -42,8 +36,14 @@ pub fn keep_only(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
 ///
 /// When the kernel is older than 5.9.
 pub fn close_from(first: RawFd) -> io::Result<()> {
-    // SAFETY: as in `keep_only`.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0_u32) };
+    close_range(u32::try_from(first).map_err(io::Error::other)?, u32::MAX)
+}
+
+/// Closes the descriptors from `first` to `last`.
+fn close_range(first: u32, last: u32) -> io::Result<()> {
+    // SAFETY: close_range takes three integers and touches no memory of ours. In a forked child, values that own one of
+    // the closed numbers still exist, on frames that never continue; if one were used, the kernel would return EBADF.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

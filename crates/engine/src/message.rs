@@ -349,6 +349,20 @@ pub(crate) struct NodeProgram {
 }
 
 impl NodeProgram {
+    /// Returns a random seed of `Math.random`.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel gives no random bytes.
+    pub(crate) fn random_seed() -> io::Result<u32> {
+        let mut bytes = [0; 4];
+        if rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())? < bytes.len() {
+            return Err(io::Error::other("too few random bytes"));
+        }
+        // V8's flag is a signed number, and with 0 V8 chooses a seed itself.
+        Ok(u32::from_ne_bytes(bytes) >> 1 | 1)
+    }
+
     /// Returns the arguments and the environment as the kernel shows them: each text ends with a NUL.
     pub(crate) fn command_line(&self) -> (Vec<u8>, Vec<u8>) {
         let arguments = ["node"].into_iter().chain(self.options.iter().chain(&self.script).map(String::as_str));

@@ -10,4 +10,13 @@ impl Random {
         self.0 ^= self.0 << 17;
         self.0 % limit
     }
+
+    /// Returns a position in a list of this length, which is not 0.
+    ///
+    /// # Panics
+    ///
+    /// When the list is empty.
+    pub fn position(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("a position in a list")
+    }
 }

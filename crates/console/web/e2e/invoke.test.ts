@@ -44,10 +44,13 @@ test("lines appear one at a time, then the result, and the streaming sign comes 
   await page.evaluate(() => {
     const seen: Record<string, number> = {};
     Object.assign(window, { seen });
+    // Lines that appear together get the same time.
+    let now = 0;
     const note = (key: string) => {
-      seen[key] ??= performance.now();
+      seen[key] ??= now;
     };
     new MutationObserver(() => {
+      now = performance.now();
       for (const line of document.querySelectorAll("[data-editor=log] .cm-line")) {
         if (line.textContent) note(line.textContent);
       }

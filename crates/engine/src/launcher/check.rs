@@ -13,8 +13,8 @@ use crate::cgroup::CgroupPlan;
 /// The ids and capabilities that a sandbox's processes must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ExpectedPrivileges {
-    /// One user with exactly these capabilities, and none for what it executes. Only the first process of a sandbox that
-    /// is kept has any: [`OF_KEEPER`].
+    /// One user with exactly these capabilities, and none for what it executes. Only the first process of a sandbox
+    /// that is kept has any: [`OF_KEEPER`].
     ///
     /// [`OF_KEEPER`]: super::privileges::OF_KEEPER
     Worker {

@@ -95,8 +95,8 @@ pub(super) fn begin(
 }
 
 /// Called when the program is loaded. In the zygote it returns only in each run that is forked, with a seed for
-/// `Math.random` as JSON. Called once more in a run, it waits for the run's program and returns that as JSON. In between
-/// the run does what needs nothing of its program, while no invocation waits for it.
+/// `Math.random` as JSON. Called once more in a run, it waits for the run's program and returns that as JSON. In
+/// between the run does what needs nothing of its program, while no invocation waits for it.
 ///
 /// # Errors
 ///
@@ -205,10 +205,7 @@ impl Zygote {
         RUN.set(number).map_err(|_| io::Error::other("the process is a run already"))?;
         rustix::process::setsid()?;
         replace_descriptors(node_env, &self.parts.descriptors, &[&*self.programs])?;
-        let mut seed = [0; 4];
-        rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())?;
-        // V8's flag is a signed number, and with 0 V8 chooses a seed itself.
-        Ok(format!("{{\"seed\":{}}}", u32::from_ne_bytes(seed) >> 1 | 1))
+        Ok(format!("{{\"seed\":{}}}", NodeProgram::random_seed()?))
     }
 
     /// Waits for the program of this run.

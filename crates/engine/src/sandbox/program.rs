@@ -28,14 +28,12 @@ pub(super) fn node_program(spec: &CommandSpec) -> Option<NodeProgram> {
         tracing::debug!(name, "a variable that node reads as it starts: a fresh node is started, which takes longer");
         return None;
     }
-    let seed = u32::from_ne_bytes(random_bytes()?);
     Some(NodeProgram {
         options: heap_mib.map(node_heap_option).into_iter().collect(),
         script: [std::slice::from_ref(path), &spec.args].concat(),
         environment: environment::with(environment::of_worker(), &spec.env),
         heap_mib: *heap_mib,
-        // V8's flag is a signed number, and with 0 V8 chooses a seed itself.
-        seed: seed >> 1 | 1,
+        seed: NodeProgram::random_seed().ok()?,
         pid: CHILD_PID,
         zygote: false,
     })
@@ -55,10 +53,4 @@ pub(super) fn run_of(script: &NodeScript, spec: &CommandSpec) -> Option<NodeProg
     let env = script.env.iter().chain(&spec.env).cloned().collect();
     let program = if is_same { node_program(&CommandSpec { env, ..spec.clone() }) } else { None };
     program.map(|program| NodeProgram { pid: RUN_PID, ..program })
-}
-
-fn random_bytes() -> Option<[u8; 4]> {
-    let mut bytes = [0; 4];
-    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).ok()?;
-    (filled == bytes.len()).then_some(bytes)
 }

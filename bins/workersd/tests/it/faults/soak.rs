@@ -73,7 +73,7 @@ async fn nothing_acknowledged_is_lost_and_no_function_is_blamed_whatever_breaks(
     let began = Instant::now();
     let mut slowest = Duration::ZERO;
     while began.elapsed() < Duration::from_secs(seconds) {
-        let (name, lasts) = FAULTS[position(&mut random, FAULTS.len())];
+        let (name, lasts) = FAULTS[random.position(FAULTS.len())];
         let undo = ground.break_it(name);
         // Filling a disk takes seconds; the fault begins when it is full.
         let fault = Instant::now();
@@ -124,11 +124,6 @@ fn number_of(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Returns a random position in a list of this length.
-fn position(random: &mut Random, length: usize) -> usize {
-    usize::try_from(random.below(length as u64)).unwrap()
-}
-
 /// Checks what `/readyz` promises: a deploy and an invocation succeed.
 async fn deploy_and_call(server: &TestServer, acknowledged: &Acknowledged) {
     let code = "export const times = ({ n }) => n * 7";
@@ -156,7 +151,7 @@ async fn work(server: &TestServer, acknowledged: &Acknowledged, counts: &Counts,
         }
         return;
     }
-    let (id, factor) = &known[position(random, known.len())];
+    let (id, factor) = &known[random.position(known.len())];
     if kind == 1 && known.len() > 20 {
         // The worker is removed from the list first, because a failed deletion may have been done or not.
         if acknowledged.lock().unwrap().remove(id).is_some() {

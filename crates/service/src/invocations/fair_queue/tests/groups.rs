@@ -1,7 +1,7 @@
 //! Tests between groups: permits, the length of the queue, limits, and estimated waits.
 
-use super::random::Numbers;
 use super::*;
+use workers_testing::Random;
 
 type Queue = Arc<FairQueue<char, u32>>;
 type GroupPermit = super::super::Permit<char, u32>;
@@ -299,7 +299,7 @@ fn no_permit_and_no_caller_is_lost_or_counted_twice_between_groups() {
         _ => WITHOUT_LIMITS,
     };
     for seed in 1..6 {
-        let mut numbers = Numbers(seed);
-        walk(all, of_group, 10_000, |bound| numbers.below(bound));
+        let mut numbers = Random(seed);
+        walk(all, of_group, 10_000, |bound| numbers.position(bound));
     }
 }

@@ -1,19 +1,8 @@
 //! Random callers come, wait, are served and leave. After each step the queue must agree with a separate count.
 
+use workers_testing::Random;
+
 use super::*;
-
-/// Pseudo-random numbers, the same in each run.
-pub(super) struct Numbers(pub(super) u64);
-
-impl Numbers {
-    pub(super) fn below(&mut self, bound: usize) -> usize {
-        // Xorshift: https://en.wikipedia.org/wiki/Xorshift
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap()
-    }
-}
 
 /// The callers of a queue: those with a permit and those that wait.
 struct Callers<'a> {
@@ -25,23 +14,23 @@ struct Callers<'a> {
 }
 
 impl Callers<'_> {
-    fn step(&mut self, numbers: &mut Numbers) {
-        match numbers.below(5) {
+    fn step(&mut self, numbers: &mut Random) {
+        match numbers.position(5) {
             0 | 1 => self.come(numbers),
             2 if !self.inside.is_empty() => {
-                self.inside.swap_remove(numbers.below(self.inside.len()));
+                self.inside.swap_remove(numbers.position(self.inside.len()));
             }
             // By now the caller may have got a permit or been displaced, without having been polled.
             3 if !self.waiting.is_empty() => {
-                drop(self.waiting.remove(numbers.below(self.waiting.len())));
+                drop(self.waiting.remove(numbers.position(self.waiting.len())));
             }
             _ => self.look(),
         }
     }
 
-    fn come(&mut self, numbers: &mut Numbers) {
+    fn come(&mut self, numbers: &mut Random) {
         // The first keys come more often.
-        let key = ['a', 'b', 'c', 'd', 'e', 'f'][numbers.below(6).min(numbers.below(6))];
+        let key = ['a', 'b', 'c', 'd', 'e', 'f'][numbers.position(6).min(numbers.position(6))];
         let mut entering: Entering<'_> = Box::pin(self.queue.enter(key));
         match polled(&mut entering) {
             None => self.waiting.push((key, entering)),
@@ -89,7 +78,7 @@ fn no_permit_and_no_caller_is_lost_or_counted_twice() {
     {
         let limits = Limits { permits, permits_per_key, max_waiting };
         let queue = OneGroup::new(limits);
-        let mut numbers = Numbers(seed as u64 + 1);
+        let mut numbers = Random(seed as u64 + 1);
         let mut callers = Callers { queue: &queue, limits, inside: Vec::new(), waiting: Vec::new(), displaced: 0 };
         for step in 0..20_000 {
             callers.step(&mut numbers);
