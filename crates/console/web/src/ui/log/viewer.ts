@@ -47,6 +47,9 @@ export interface LogViewerOptions {
 
 /** The reader is at the end if it is no further away than this, in pixels: a line or so. */
 const NEAR_END = 30;
+
+/** The browser scrolls no further than to the end that it has painted, which may lack lines of so many milliseconds. */
+const UNSEEN_MS = 100;
 /** Keys that lead away from the end, and towards it. */
 const UPWARDS = new Set(["ArrowUp", "PageUp", "Home"]);
 const DOWNWARDS = new Set(["ArrowDown", "PageDown", "End", " "]);
@@ -72,6 +75,13 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
    * the end: while the page scrolls there smoothly, further lines arrive, and he would never catch up with those.
    */
   let seenHeight: number | undefined;
+  /** When lines were appended lately, and how many. */
+  let recent: { readonly at: number; readonly lines: number }[] = [];
+  const recentLines = () => {
+    const since = performance.now() - UNSEEN_MS;
+    recent = recent.filter(({ at }) => at > since);
+    return recent.reduce((sum, { lines }) => sum + lines, 0);
+  };
   /** While the reader holds the scroll bar. */
   let held = false;
 
@@ -108,6 +118,8 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
     if (lines.length > 0) {
       const isFirst = shown === log.cleared;
       shown = log.lines.length;
+      recentLines();
+      recent.push({ at: performance.now(), lines: lines.length });
       const end = view.state.doc.length;
       view.dispatch({ changes: { from: end, insert: Text.of(isFirst ? lines : ["", ...lines]) } });
     }
@@ -155,7 +167,7 @@ export function createLogViewer(options: LogViewerOptions): LogViewer {
   // What the reader does decides, and not where the log happens to be scrolled to: while lines arrive, that changes by
   // itself.
   const moved = (upwards: boolean) => {
-    seenHeight = upwards ? undefined : scrollDOM.scrollHeight;
+    seenHeight = upwards ? undefined : scrollDOM.scrollHeight - recentLines() * view.defaultLineHeight;
     if (upwards && scrollDOM.scrollTop > 0) {
       follow(false);
     }

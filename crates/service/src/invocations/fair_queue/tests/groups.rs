@@ -1,7 +1,8 @@
 //! Tests between groups: permits, the length of the queue, limits, and estimated waits.
 
-use super::*;
 use workers_testing::Random;
+
+use super::*;
 
 type Queue = Arc<FairQueue<char, u32>>;
 type GroupPermit = super::super::Permit<char, u32>;
